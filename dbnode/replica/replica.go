@@ -1,0 +1,307 @@
+// Package replica makes a node's acceptors durable: load the record, step the
+// acceptor, sync what the step asks for, then let the reply out. It starts no
+// goroutine; the store's committer calls back.
+//
+// Invariants:
+//   - No reply leaves before everything it was derived from is durable: neither
+//     what its own step wrote, nor what an earlier step of the key or of the
+//     partition's state wrote.
+//   - The steps of one key reach the store in the order in which they were taken.
+//   - After a failed write nothing is answered any more.
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dyad-db/dyad/dbnode/store"
+	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// Config tells a replica who and where it is.
+type Config struct {
+	NodeID string        // of this node; the store belongs to it
+	Node   int           // this node's place in the sorted list of nodes
+	Places placement.Map // the cluster's partitions
+	Epoch  uint64        // not zero, and different at each start
+	Now    func() int64  // local clock, microseconds since the Unix epoch
+}
+
+// Replica is all acceptors of one node over one store.
+type Replica struct {
+	cfg      Config
+	store    store.Store
+	identity Identity
+	parts    []*partition
+	counters Counters
+	stopped  atomic.Bool // sealed or failed: nothing is answered any more
+	failed   chan error  // gets the write error that stopped the replica
+}
+
+// partition is one acceptor with what the store has been given but has not yet
+// made durable.
+type partition struct {
+	mu      sync.Mutex
+	id      uint16
+	seat    int // of this node in the partition's group
+	acc     *register.Acceptor
+	pending map[string]pendingRecord
+	states  int // writes of acceptor state on their way to disk
+	held    Holding
+}
+
+// pendingRecord is the newest record of a key on its way to disk; blank when the
+// key is being removed. writes counts those of the key that are under way.
+type pendingRecord struct {
+	record register.Record
+	writes int
+}
+
+// Holding is how much a partition holds, including what is on its way to disk.
+type Holding struct {
+	Records    int64 `json:"records"`    // without tombstones
+	Tombstones int64 `json:"tombstones"` // deleted users whose deletion is still kept
+	Bytes      int64 `json:"bytes"`      // of keys and stored values, before compression
+}
+
+func (h *Holding) add(o Holding) {
+	h.Records += o.Records
+	h.Tombstones += o.Tombstones
+	h.Bytes += o.Bytes
+}
+
+// count takes in a record of that key, or out of the sums when sign is -1.
+func (h *Holding) count(key string, r register.Record, sign int64) {
+	switch {
+	case r.Blank():
+		return
+	case r.Tombstone:
+		h.Tombstones += sign
+	default:
+		h.Records += sign
+	}
+	h.Bytes += sign * int64(recordKeyHead+len(key)+recordOverhead+len(r.Doc))
+}
+
+// Open starts the acceptors from what st holds. A new store is given to
+// cfg.NodeID; one that belongs to another node, or to a cluster with other
+// partitions, is refused.
+func Open(cfg Config, st store.Store) (*Replica, error) {
+	if cfg.Epoch == 0 {
+		return nil, errors.New("replica: the epoch must not be zero")
+	}
+	r := &Replica{cfg: cfg, store: st, failed: make(chan error, 1)}
+	start, err := r.identify()
+	if err != nil {
+		return nil, err
+	}
+	for id := range cfg.Places.Partitions() {
+		p, err := r.openPartition(uint16(id))
+		if err != nil {
+			return nil, err
+		}
+		p.states = 1 // no reply leaves before this start is on record
+		r.parts = append(r.parts, p)
+	}
+	st.Write([]store.Op{start}, func(err error) {
+		for _, p := range r.parts {
+			r.landed(p, "", false, true, err)
+		}
+	})
+	return r, nil
+}
+
+func (r *Replica) openPartition(id uint16) (*partition, error) {
+	p := &partition{id: id, seat: r.cfg.Places.Seat(int(id), r.cfg.Node), pending: make(map[string]pendingRecord)}
+	key := stateKey(id)
+	value, err := r.store.Get(key)
+	if err != nil {
+		return nil, fmt.Errorf("read the state of partition %d: %w", id, err)
+	}
+	var d register.Durable
+	if value != nil {
+		if d, err = decodeState(key, value); err != nil {
+			return nil, err
+		}
+	}
+	p.acc = register.NewAcceptor(d, r.cfg.Epoch)
+	from, to := recordRange(id)
+	err = r.store.Scan(from, to, func(key, value []byte) bool {
+		if rec, err := decodeRecord(key, value); err == nil { // a damaged one counts as blank
+			p.held.count(string(key[recordKeyHead:]), rec, +1)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count the records of partition %d: %w", id, err)
+	}
+	return p, nil
+}
+
+// batch collects the replies to one call of Serve.
+type batch struct {
+	replies []register.Reply
+	left    atomic.Int64 // writes and barriers still to come, plus one for Serve itself
+	lost    atomic.Bool  // a write failed: nothing may be said
+	done    func([]register.Reply)
+}
+
+func (b *batch) release() {
+	if b.left.Add(-1) > 0 {
+		return
+	}
+	if b.lost.Load() {
+		b.done(nil)
+		return
+	}
+	b.done(b.replies)
+}
+
+// Serve answers requests in order and calls done once, with a reply to each,
+// when all that they depend on is durable; or with nil if that can't be said
+// because a write failed or the replica was stopped. done may run before Serve
+// returns, or on the committer, and must not block.
+func (r *Replica) Serve(requests []register.Request, done func([]register.Reply)) {
+	if r.stopped.Load() {
+		done(nil)
+		return
+	}
+	b := &batch{replies: make([]register.Reply, len(requests)), done: done}
+	b.left.Store(1)
+	for i := range requests {
+		r.step(b, i, &requests[i])
+	}
+	b.release()
+}
+
+func (r *Replica) step(b *batch, i int, q *register.Request) {
+	if int(q.Partition) >= len(r.parts) {
+		b.replies[i] = register.Reply{Verdict: register.VerdictUnable}
+		return
+	}
+	p := r.parts[q.Partition]
+	r.counters.count(q.Kind, p.seat)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held, pending, err := r.load(p, q.Key)
+	if err != nil {
+		// Neither vote with a record that can't be read, nor take it for a blank.
+		r.counters.unreadable.Add(1)
+		b.replies[i] = register.Reply{Verdict: register.VerdictUnable}
+		return
+	}
+	reply, effects := p.acc.Step(r.cfg.Now(), *q, held)
+	b.replies[i] = reply
+	var ops []store.Op
+	if effects.Put {
+		ops = append(ops, r.put(p, q.Key, held, q.Record))
+	}
+	if effects.State {
+		key := stateKey(p.id)
+		ops = append(ops, store.Op{Key: key, Value: encodeState(key, p.acc.Durable())})
+		p.states++
+	}
+	if q.Kind == register.KindChosen || len(ops) == 0 && !pending && p.states == 0 {
+		return
+	}
+	b.left.Add(1)
+	key, put, state := q.Key, effects.Put, effects.State
+	r.store.Write(ops, func(err error) {
+		r.landed(p, key, put, state, err)
+		if err != nil {
+			b.lost.Store(true)
+		}
+		b.release()
+	})
+}
+
+// load returns the newest record of key, and whether it is still on its way to
+// disk. p.mu is held.
+func (r *Replica) load(p *partition, key string) (rec register.Record, pending bool, err error) {
+	if w, ok := p.pending[key]; ok {
+		return w.record, true, nil
+	}
+	k := recordKey(p.id, key)
+	value, err := r.store.Get(k)
+	if err != nil || value == nil {
+		return register.Record{}, false, err
+	}
+	rec, err = decodeRecord(k, value)
+	return rec, false, err
+}
+
+// put makes rec the newest record of key, a blank one removing it, and returns
+// the write. p.mu is held, and the caller hands the write to the store before
+// releasing it.
+func (r *Replica) put(p *partition, key string, old, rec register.Record) store.Op {
+	p.pending[key] = pendingRecord{record: rec, writes: p.pending[key].writes + 1}
+	p.held.count(key, old, -1)
+	p.held.count(key, rec, +1)
+	k := recordKey(p.id, key)
+	if rec.Blank() {
+		return store.Op{Key: k, Delete: true}
+	}
+	return store.Op{Key: k, Value: encodeRecord(k, rec)}
+}
+
+// landed takes note that a write is durable, or that it failed.
+func (r *Replica) landed(p *partition, key string, put, state bool, err error) {
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	if !put && !state {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if state {
+		p.states--
+	}
+	if put {
+		r.unpend(p, key)
+	}
+}
+
+// unpend drops the pending record of key once none of its writes is under way.
+func (r *Replica) unpend(p *partition, key string) {
+	w := p.pending[key]
+	w.writes--
+	if w.writes < 0 {
+		panic("replica: more writes of a key landed than were sent")
+	}
+	if w.writes == 0 {
+		delete(p.pending, key)
+		return
+	}
+	p.pending[key] = w
+}
+
+func (r *Replica) fail(err error) {
+	r.stopped.Store(true)
+	select {
+	case r.failed <- err:
+	default: // the first error is the one that counts
+	}
+}
+
+// Failed yields the error that stopped the replica: a write that could not be
+// made durable. The process must exit then, since its memory can't be trusted.
+func (r *Replica) Failed() <-chan error { return r.failed }
+
+// Seal ends the replica's service and calls done when it may be closed. It
+// leaves tight horizons, so that the next start refuses none of the near future.
+func (r *Replica) Seal(done func(error)) {
+	r.stopped.Store(true)
+	var ops []store.Op
+	for _, p := range r.parts {
+		p.mu.Lock()
+		key := stateKey(p.id)
+		ops = append(ops, store.Op{Key: key, Value: encodeState(key, p.acc.Seal())})
+		p.mu.Unlock()
+	}
+	r.store.Write(ops, done)
+}

@@ -1,0 +1,76 @@
+package replica
+
+import (
+	"sync/atomic"
+
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// Counters count the messages that reached the acceptors since the start.
+type Counters struct {
+	messages   [2][register.KindChosen + 1]atomic.Int64 // data replica or witness, kind
+	unreadable atomic.Int64
+}
+
+func (c *Counters) count(k register.Kind, seat int) {
+	if k > register.KindChosen {
+		return
+	}
+	role := 0
+	if seat == register.SeatW {
+		role = 1
+	}
+	c.messages[role][k].Add(1)
+}
+
+// Messages are counts by kind.
+type Messages struct {
+	Read    int64 `json:"read"`
+	Prepare int64 `json:"prepare"`
+	Accept  int64 `json:"accept"`
+	Chosen  int64 `json:"chosen"`
+}
+
+// Status is what a replica says of itself.
+type Status struct {
+	Identity   Identity        `json:"identity"`
+	Data       Holding         `json:"data"`       // as data replica
+	Hints      map[int]Holding `json:"hints"`      // as witness, by partition; only where there are any
+	AsData     Messages        `json:"as_data"`    // messages taken as data replica
+	AsWitness  Messages        `json:"as_witness"` // messages taken as witness
+	Unreadable int64           `json:"unreadable"` // requests refused because the stored record could not be read
+}
+
+// Status returns a snapshot; each partition's part is consistent in itself.
+func (r *Replica) Status() Status {
+	s := Status{
+		Identity:   r.identity,
+		Hints:      map[int]Holding{},
+		AsData:     r.counters.read(0),
+		AsWitness:  r.counters.read(1),
+		Unreadable: r.counters.unreadable.Load(),
+	}
+	for id, p := range r.parts {
+		p.mu.Lock()
+		held := p.held
+		p.mu.Unlock()
+		if p.seat != register.SeatW {
+			s.Data.add(held)
+			continue
+		}
+		if held != (Holding{}) {
+			s.Hints[id] = held
+		}
+	}
+	return s
+}
+
+func (c *Counters) read(role int) Messages {
+	m := &c.messages[role]
+	return Messages{
+		Read:    m[register.KindRead].Load(),
+		Prepare: m[register.KindPrepare].Load(),
+		Accept:  m[register.KindAccept].Load(),
+		Chosen:  m[register.KindChosen].Load(),
+	}
+}
