@@ -1,0 +1,94 @@
+package register
+
+// Kind is what a request asks of an acceptor.
+type Kind uint8
+
+// The messages of the protocol.
+const (
+	KindRead    Kind = iota + 1 // the record, with chosen and epoch
+	KindPrepare                 // promise Ballot; the record, with chosen and epoch
+	KindAccept                  // store Record at its ballot
+	KindChosen                  // Record at Ballot was accepted by a quorum; wants no reply
+)
+
+// String names the kind as metrics and traces print it.
+func (k Kind) String() string {
+	switch k {
+	case KindRead:
+		return "read"
+	case KindPrepare:
+		return "prepare"
+	case KindAccept:
+		return "accept"
+	case KindChosen:
+		return "chosen"
+	}
+	return "invalid"
+}
+
+// Request is one message to one acceptor of a partition's group.
+type Request struct {
+	Kind      Kind
+	Partition uint16
+	Key       string
+	Ballot    Ballot // prepare, chosen
+	Record    Record // accept
+}
+
+// Verdict is how an acceptor, or the way to it, answered.
+type Verdict uint8
+
+const (
+	// VerdictYes: read, promised or accepted.
+	VerdictYes Verdict = iota + 1
+	// VerdictRefused: a higher ballot, or the floor, forbids it; Highest tells which.
+	VerdictRefused
+	// VerdictUnable: the acceptor can't take part now and did nothing.
+	VerdictUnable
+	// VerdictLost: no answer; the request may have been taken, or may be yet.
+	VerdictLost
+	// VerdictUnsent: the request never left this process.
+	VerdictUnsent
+)
+
+// String names the verdict as traces print it.
+func (v Verdict) String() string {
+	switch v {
+	case VerdictYes:
+		return "yes"
+	case VerdictRefused:
+		return "refused"
+	case VerdictUnable:
+		return "unable"
+	case VerdictLost:
+		return "lost"
+	case VerdictUnsent:
+		return "unsent"
+	}
+	return "invalid"
+}
+
+// Reply is an acceptor's answer to one request.
+type Reply struct {
+	Verdict Verdict
+	Record  Record // read, prepare: what it holds
+	Chosen  bool   // read, prepare: it knows that Record was accepted by a quorum
+	Epoch   uint64 // read, prepare: changes whenever a record is forgotten, and at every start
+	Highest Ballot // refused: the highest ballot known for the key
+	Held    Ballot // refused accept: the ballot of the record it holds
+	Floor   Ballot // refused accept: nothing at or below it is accepted any more
+}
+
+// provesNotApplied reports whether this answer to an accept at b shows that
+// this acceptor never took it and, by its promise, never will. A refusal by one
+// that holds a higher ballot proves nothing: a copy may have been taken before.
+func (r Reply) provesNotApplied(b Ballot) bool {
+	switch r.Verdict {
+	case VerdictUnsent:
+		return true
+	case VerdictRefused:
+		return r.Held.Less(b) && r.Floor.Less(b)
+	case VerdictYes, VerdictLost, VerdictUnable:
+	}
+	return false
+}
