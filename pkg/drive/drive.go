@@ -1,0 +1,243 @@
+// Package drive runs register rounds against real nodes: it sends what a round
+// asks for, hedges late answers, backs off between attempts, and ends the round
+// at its deadline.
+//
+// Invariants: a round is touched by the goroutine that called Do alone; replies
+// that come after its end are dropped, which the protocol takes for loss; a
+// ballot is handed out once.
+package drive
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// DefaultHedge is how long an answer may take before the third acceptor is asked.
+const DefaultHedge = 20 * time.Millisecond
+
+// Bounds of an operation's waiting.
+const (
+	replyRoom   = 64 // replies that may wait for the goroutine; more count as lost
+	firstPause  = time.Millisecond
+	longestWait = 32 * time.Millisecond // between two attempts
+)
+
+// Nodes sends to the cluster's nodes, numbered in the order of their ids.
+type Nodes interface {
+	// Send calls reply exactly once, possibly before it returns.
+	Send(node int, q register.Request, deadline time.Time, reply func(register.Reply))
+	// SendLazy sends q along with something else, or loses it.
+	SendLazy(node int, q register.Request)
+	// Up reports whether the node is thought to answer.
+	Up(node int) bool
+}
+
+// Config of a Driver; every field is needed.
+type Config struct {
+	Nodes    Nodes
+	Places   placement.Map
+	Proposer uint64                                  // a number that no process used before
+	Hedge    time.Duration                           // late is what takes longer
+	Jitter   func(below time.Duration) time.Duration // random, in [0, below)
+}
+
+// Driver runs rounds. It is safe for concurrent use.
+type Driver struct {
+	cfg    Config
+	clock  sharedClock
+	epochs []groupEpochs // by partition
+}
+
+// New returns a Driver with an id that no process used before.
+func New(cfg Config) *Driver {
+	return &Driver{
+		cfg:    cfg,
+		clock:  sharedClock{clock: register.NewClock(cfg.Proposer)},
+		epochs: make([]groupEpochs, cfg.Places.Partitions()),
+	}
+}
+
+// Request is one operation for Do. Partition and Order of the spec are filled in.
+type Request struct {
+	Key      string
+	Change   register.Change // nil reads
+	Rewrite  bool            // with a nil Change: write back what is there at a fresh ballot
+	Prefer   []int           // seats to prefer, before all others; may be empty
+	Above    register.Ballot // the round's ballots are above it
+	Deadline time.Time
+}
+
+// Result is what an operation came to.
+type Result struct {
+	Record     register.Record
+	ThirdAsked bool // more than two acceptors were asked
+}
+
+// Do runs one operation to its outcome. The error is the change's refusal,
+// register.ErrUnavailable or register.ErrUnknown. When ctx ends, so does the
+// operation, as if its deadline had passed.
+func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
+	partition := d.cfg.Places.Partition(q.Key)
+	d.clock.Observe(q.Above)
+	spec := register.Spec{
+		Partition: uint16(partition),
+		Key:       q.Key,
+		Change:    q.Change,
+		Rewrite:   q.Rewrite,
+		Order:     d.order(partition, q.Prefer),
+	}
+	run := run{
+		driver:   d,
+		group:    d.cfg.Places.Group(partition),
+		round:    register.NewRound(spec, &d.clock, &d.epochs[partition]),
+		replies:  make(chan answer, replyRoom),
+		deadline: q.Deadline,
+	}
+	run.loop(ctx)
+	rec, err := run.round.Outcome()
+	return Result{Record: rec, ThirdAsked: run.round.ThirdAsked()}, err
+}
+
+// order prefers the given seats, then data replicas to the witness, and nodes
+// that are up to all others.
+func (d *Driver) order(partition int, prefer []int) [register.Seats]int {
+	group := d.cfg.Places.Group(partition)
+	rank := func(seat int) int {
+		r := seat + len(prefer)
+		for i, s := range prefer {
+			if s == seat {
+				r = i
+			}
+		}
+		if !d.cfg.Nodes.Up(group[seat]) {
+			r += 2 * register.Seats
+		}
+		return r
+	}
+	o := [register.Seats]int{register.SeatD1, register.SeatD2, register.SeatW}
+	for i := 1; i < len(o); i++ {
+		for j := i; j > 0 && rank(o[j]) < rank(o[j-1]); j-- {
+			o[j], o[j-1] = o[j-1], o[j]
+		}
+	}
+	return o
+}
+
+type answer struct {
+	seat  int
+	tag   uint32
+	reply register.Reply
+}
+
+// run is one call of Do.
+type run struct {
+	driver   *Driver
+	group    [placement.Nodes]int
+	round    *register.Round
+	replies  chan answer
+	deadline time.Time
+}
+
+func (r *run) loop(ctx context.Context) {
+	timer := time.NewTimer(r.driver.cfg.Hedge)
+	defer timer.Stop()
+	r.send(r.round.Start())
+	tag := r.round.Tag()
+	for !r.round.Done() {
+		select {
+		case a := <-r.replies:
+			r.send(r.round.Reply(a.seat, a.tag, a.reply))
+		case <-timer.C:
+			r.tick()
+			timer.Reset(r.wait())
+		case <-ctx.Done():
+			r.round.Expire()
+		}
+		if now := r.round.Tag(); now != tag {
+			tag = now
+			timer.Reset(r.wait())
+		}
+	}
+}
+
+// tick is what a timer brings: the end of a pause, a hedge, or the deadline.
+func (r *run) tick() {
+	if !time.Now().Before(r.deadline) {
+		r.round.Expire()
+		return
+	}
+	if _, pausing := r.round.Pausing(); pausing {
+		r.send(r.round.Resume())
+		return
+	}
+	r.send(r.round.Hedge())
+}
+
+// wait is how long nothing may happen before tick is due.
+func (r *run) wait() time.Duration {
+	w := r.driver.cfg.Hedge
+	if attempts, pausing := r.round.Pausing(); pausing {
+		w = r.driver.cfg.Jitter(min(firstPause<<min(attempts, 8), longestWait))
+	}
+	return max(0, min(w, time.Until(r.deadline)))
+}
+
+func (r *run) send(sends []register.Send) {
+	nodes := r.driver.cfg.Nodes
+	for _, s := range sends {
+		if s.Lazy {
+			nodes.SendLazy(r.group[s.Seat], s.Request)
+			continue
+		}
+		nodes.Send(r.group[s.Seat], s.Request, r.deadline, func(reply register.Reply) {
+			select {
+			case r.replies <- answer{s.Seat, s.Tag, reply}:
+			default:
+			}
+		})
+	}
+}
+
+// sharedClock is a Clock for many goroutines, over physical time.
+type sharedClock struct {
+	mu    sync.Mutex
+	clock *register.Clock
+}
+
+// Next returns a fresh ballot.
+func (c *sharedClock) Next() register.Ballot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clock.Next(time.Now().UnixMicro())
+}
+
+// Observe moves later ballots past b.
+func (c *sharedClock) Observe(b register.Ballot) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clock.Observe(b)
+}
+
+// groupEpochs is what is known of the acceptors of one partition.
+type groupEpochs struct {
+	mu    sync.Mutex
+	known [register.Seats]uint64
+}
+
+// Known returns the newest epoch seen of each seat.
+func (e *groupEpochs) Known() [register.Seats]uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.known
+}
+
+// Learn takes in an epoch.
+func (e *groupEpochs) Learn(seat int, epoch uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.known[seat] = epoch
+}

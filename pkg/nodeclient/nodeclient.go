@@ -1,0 +1,327 @@
+// Package nodeclient is the HTTP client of one dbnode: protocol messages in
+// frames that hold many of them, and the node's operations endpoints.
+//
+// Invariants:
+//   - Send calls its reply function exactly once: with the node's answer, with
+//     VerdictUnsent if the message certainly never left, else VerdictLost.
+//   - Every queue, frame, retry and wait is bounded; what waited past its
+//     deadline is not sent.
+//   - A message may be sent twice. The protocol takes that for one.
+package nodeclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/dyad-db/dyad/pkg/register"
+	"github.com/dyad-db/dyad/pkg/wire"
+)
+
+// Bounds.
+const (
+	frameTimeout  = 150 * time.Millisecond // for one frame, connection included
+	dialTimeout   = 100 * time.Millisecond
+	probeInterval = 100 * time.Millisecond // while the node is down
+	probeTimeout  = 100 * time.Millisecond
+	statusTimeout = 2 * time.Second
+	maxStatus     = 1 << 20 // bytes
+	lanes         = 2       // messages that need no sync don't wait behind those that do
+	laneSlots     = 2       // frames of a lane under way at once
+)
+
+// Node is a member of the cluster.
+type Node struct {
+	ID  string
+	URL string // http://host:port, without a trailing slash
+}
+
+// Config of a client.
+type Config struct {
+	Node       Node
+	Partitions int // of the cluster; a node with another number refuses
+}
+
+// Client talks to one node. Close it when done.
+type Client struct {
+	cfg     Config
+	http    *retryablehttp.Client
+	lanes   [lanes]*lane
+	down    atomic.Bool
+	lastErr atomic.Pointer[error]
+	probe   chan struct{} // has a token while the node is to be probed
+	ctx     context.Context
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+}
+
+// New starts a client.
+func New(cfg Config) *Client {
+	c := &Client{cfg: cfg, http: newHTTP(), probe: make(chan struct{}, 1)}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	for i := range c.lanes {
+		c.lanes[i] = newLane()
+		for range laneSlots {
+			c.wg.Go(func() { c.runLane(c.lanes[i]) })
+		}
+	}
+	c.wg.Go(c.runProbe)
+	return c
+}
+
+func newHTTP() *retryablehttp.Client {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	c := retryablehttp.NewClient()
+	c.Logger = nil
+	c.RetryMax = 1
+	c.RetryWaitMin, c.RetryWaitMax = time.Millisecond, 2*time.Millisecond
+	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	// Only a connection that broke is tried again, once: a keep-alive connection
+	// may have been closed by a restart. Answers, even bad ones, are answers.
+	c.CheckRetry = func(ctx context.Context, _ *http.Response, err error) (bool, error) {
+		if err == nil || dialFailed(err) {
+			return false, nil
+		}
+		if left, ok := ctx.Value(leftKey{}).(*atomic.Bool); ok {
+			left.Store(true)
+		}
+		return ctx.Err() == nil, nil
+	}
+	c.HTTPClient = &http.Client{
+		Transport: &http.Transport{
+			DialContext:         dialer.DialContext,
+			MaxIdleConnsPerHost: lanes*laneSlots + 2,
+			MaxConnsPerHost:     4 * lanes * laneSlots,
+			IdleConnTimeout:     time.Minute,
+			DisableCompression:  true,
+		},
+	}
+	return c
+}
+
+// leftKey finds, in a request's context, the flag that an attempt raises when
+// its message may have left. A later attempt's failure to connect says nothing
+// about an earlier one.
+type leftKey struct{}
+
+func dialFailed(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// Close ends the client. Messages that wait are answered as unsent.
+func (c *Client) Close() {
+	c.stop()
+	for _, l := range c.lanes {
+		l.close()
+	}
+	c.wg.Wait()
+	c.http.HTTPClient.CloseIdleConnections()
+}
+
+// Up reports whether the node answered last time. A node that is down is still
+// sent what is asked for, and probed until it answers.
+func (c *Client) Up() bool { return !c.down.Load() }
+
+// Err returns why the node is thought to be down, if it is.
+func (c *Client) Err() error {
+	if e := c.lastErr.Load(); e != nil && c.down.Load() {
+		return *e
+	}
+	return nil
+}
+
+// Send queues q and calls reply once. reply must not block. Nothing is sent
+// after deadline.
+func (c *Client) Send(q register.Request, deadline time.Time, reply func(register.Reply)) {
+	if !c.lanes[laneOf(q.Kind)].push(message{q, deadline, reply}) {
+		reply(register.Reply{Verdict: register.VerdictUnsent})
+	}
+}
+
+// SendLazy queues q to ride along with later messages, or to be lost.
+func (c *Client) SendLazy(q register.Request) {
+	switch {
+	case !c.Up():
+	case q.Kind == register.KindAccept: // a repair: the sooner it is there, the fewer reads need it
+		c.lanes[laneOf(q.Kind)].push(message{request: q, deadline: time.Now().Add(frameTimeout)})
+	default:
+		c.lanes[laneOf(q.Kind)].pushLazy(q)
+	}
+}
+
+func laneOf(k register.Kind) int {
+	if k == register.KindAccept {
+		return 1
+	}
+	return 0
+}
+
+func (c *Client) runLane(l *lane) {
+	buf := &bytes.Buffer{}
+	for {
+		batch, ok := l.take(time.Now())
+		if !ok {
+			return
+		}
+		if len(batch) > 0 {
+			c.exchange(batch, buf)
+		}
+	}
+}
+
+// exchange sends one frame and hands out the replies to it.
+func (c *Client) exchange(batch []message, buf *bytes.Buffer) {
+	requests := make([]register.Request, len(batch))
+	for i := range batch {
+		requests[i] = batch[i].request
+	}
+	buf.Reset()
+	frame := wire.RequestFrame{To: c.cfg.Node.ID, Partitions: c.cfg.Partitions, Requests: requests}
+	buf.Write(wire.AppendRequests(buf.AvailableBuffer(), frame))
+	var left atomic.Bool
+	replies, err := c.post(context.WithValue(c.ctx, leftKey{}, &left), buf.Bytes(), len(batch))
+	c.note(err)
+	if err == nil {
+		for i := range batch {
+			batch[i].answer(replies[i])
+		}
+		return
+	}
+	verdict := register.VerdictLost
+	if neverSent(err) && !left.Load() {
+		verdict = register.VerdictUnsent
+	}
+	for i := range batch {
+		batch[i].answer(register.Reply{Verdict: verdict})
+	}
+}
+
+// errStatus is an answer that is no reply: the node refused the whole frame.
+type errStatus struct {
+	code int
+	text string
+}
+
+func (e errStatus) Error() string { return fmt.Sprintf("the node answered %d: %s", e.code, e.text) }
+
+// neverSent reports whether the frame certainly reached no acceptor: there was
+// no connection, or the node refused it before looking inside.
+func neverSent(err error) bool {
+	if dialFailed(err) {
+		return true
+	}
+	var status errStatus
+	return errors.As(err, &status) && status.code == http.StatusConflict
+}
+
+func (c *Client) post(ctx context.Context, frame []byte, want int) ([]register.Reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, frameTimeout)
+	defer cancel()
+	body, err := c.roundTrip(ctx, http.MethodPost, wire.PathFrame, frame, wire.MaxFrameBytes)
+	if err != nil {
+		return nil, err
+	}
+	return wire.DecodeReplies(body, want)
+}
+
+func (c *Client) roundTrip(ctx context.Context, method, path string, body []byte, limit int64) ([]byte, error) {
+	var payload any
+	if body != nil {
+		payload = body
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, method, c.cfg.Node.URL+path, payload)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", wire.FrameType)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	reply, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, errStatus{resp.StatusCode, string(bytes.TrimSpace(reply[:min(len(reply), 200)]))}
+	}
+	return reply, nil
+}
+
+// note takes down whether the node answered.
+func (c *Client) note(err error) {
+	if err == nil {
+		c.down.Store(false)
+		return
+	}
+	c.lastErr.Store(&err)
+	c.down.Store(true)
+	select {
+	case c.probe <- struct{}{}:
+	default:
+	}
+}
+
+// runProbe asks a node that is down whether it serves again.
+func (c *Client) runProbe() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-c.probe:
+		}
+		for c.down.Load() {
+			timer.Reset(probeInterval)
+			select {
+			case <-c.ctx.Done():
+				return
+			case <-timer.C:
+			}
+			ctx, cancel := context.WithTimeout(c.ctx, probeTimeout)
+			_, err := c.roundTrip(ctx, http.MethodGet, wire.PathReady, nil, maxStatus)
+			cancel()
+			if err == nil {
+				c.down.Store(false)
+			} else {
+				c.lastErr.Store(&err)
+			}
+		}
+	}
+}
+
+// Status asks the node what it says of itself.
+func (c *Client) Status(ctx context.Context) (wire.NodeStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	body, err := c.roundTrip(ctx, http.MethodGet, wire.PathStatus, nil, maxStatus)
+	if err != nil {
+		return wire.NodeStatus{}, err
+	}
+	var s wire.NodeStatus
+	if err := json.Unmarshal(body, &s); err != nil {
+		return wire.NodeStatus{}, err
+	}
+	return s, nil
+}
+
+// Compact asks the node to rewrite its store to its smallest form and waits.
+func (c *Client) Compact(ctx context.Context) error {
+	_, err := c.roundTrip(ctx, http.MethodPost, wire.PathCompact, nil, maxStatus)
+	return err
+}
