@@ -1,0 +1,166 @@
+// Package dbnode is one storage node, wired together: a replica over a store,
+// its HTTP side, and the workers that repair.
+//
+// Invariant: shutdown goes in this order: stop taking requests and let those
+// under way end, stop the workers, close the clients of the peers, seal the
+// replica, close the store.
+package dbnode
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/dyad-db/dyad/dbnode/api"
+	"github.com/dyad-db/dyad/dbnode/repair"
+	"github.com/dyad-db/dyad/dbnode/replica"
+	"github.com/dyad-db/dyad/dbnode/store"
+	"github.com/dyad-db/dyad/pkg/drive"
+	"github.com/dyad-db/dyad/pkg/nodeclient"
+	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/service"
+)
+
+// handoffIdle is how long the handoff waits before it looks for hints again.
+const handoffIdle = 250 * time.Millisecond
+
+// Config of a node.
+type Config struct {
+	ID         string            // one of Nodes
+	Nodes      []nodeclient.Node // all three, sorted by id
+	Partitions int
+	Logger     *slog.Logger
+}
+
+// DefaultConfig returns a configuration that lacks only ID and Nodes.
+func DefaultConfig() Config {
+	return Config{Partitions: placement.DefaultPartitions, Logger: slog.New(slog.DiscardHandler)}
+}
+
+// Store is what a node needs of its engine.
+type Store interface {
+	store.Store
+	Compact() error
+}
+
+// Node is a storage node that is ready to run.
+type Node struct {
+	cfg     Config
+	number  int
+	places  placement.Map
+	store   Store
+	replica *replica.Replica
+	peers   *peers
+	started time.Time
+}
+
+// New opens the node's replica in st. From then on the node owns st: Run closes
+// it, and so does New when it fails.
+func New(cfg Config, st Store) (*Node, error) {
+	n, err := open(cfg, st)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return n, nil
+}
+
+func open(cfg Config, st Store) (*Node, error) {
+	number := -1
+	for i, node := range cfg.Nodes {
+		if node.ID == cfg.ID {
+			number = i
+		}
+	}
+	if number < 0 {
+		return nil, fmt.Errorf("node %q is not among the cluster's nodes", cfg.ID)
+	}
+	places, err := placement.New(cfg.Partitions)
+	if err != nil {
+		return nil, err
+	}
+	started := time.Now()
+	r, err := replica.Open(replica.Config{
+		NodeID: cfg.ID,
+		Node:   number,
+		Places: places,
+		Epoch:  freshNumber(),
+		Now:    func() int64 { return time.Now().UnixMicro() },
+	}, st)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Logger.Info("store opened", slog.String("node", cfg.ID), slog.Duration("took", time.Since(started)))
+	return &Node{cfg: cfg, number: number, places: places, store: st, replica: r, started: started}, nil
+}
+
+// freshNumber returns a number that no process is likely to have drawn before;
+// never zero.
+func freshNumber() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the program instead
+	return binary.BigEndian.Uint64(b[:]) | 1
+}
+
+// Run serves on l until ctx ends or the store fails, then shuts down. It returns
+// nil after an orderly end. It may be called once.
+func (n *Node) Run(ctx context.Context, l net.Listener) error {
+	n.peers = newPeers(n.cfg, n.number, n.replica)
+	driver := drive.New(drive.Config{
+		Nodes:    n.peers,
+		Places:   n.places,
+		Proposer: freshNumber(),
+		Hedge:    drive.DefaultHedge,
+		Jitter:   mathrand.N[time.Duration],
+	})
+	handler := api.New(api.Config{
+		NodeID:     n.cfg.ID,
+		Partitions: n.cfg.Partitions,
+		Acceptors:  n.replica,
+		Operator:   operator{n},
+		Logger:     n.cfg.Logger,
+	})
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	workers, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		handoff := repair.NewHandoff(n.number, n.places, n.replica, n.peers, driver)
+		service.RunWorker(workers, handoff, handoffIdle, n.cfg.Logger)
+	})
+	wg.Go(func() {
+		select {
+		case err := <-n.replica.Failed():
+			cancel(fmt.Errorf("the store failed; nothing held in memory can be trusted: %w", err))
+		case <-ctx.Done():
+		}
+	})
+	err := service.Serve(ctx, l, handler, n.cfg.Logger)
+	cancel(nil)
+	stopWorkers()
+	wg.Wait()
+	n.peers.close()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(err, cause)
+	}
+	return errors.Join(err, n.Close())
+}
+
+// Close seals the replica and closes the store. It is for a node that is not
+// run; Run does it itself.
+func (n *Node) Close() error {
+	sealed := make(chan error, 1)
+	n.replica.Seal(func(err error) { sealed <- err })
+	err := <-sealed
+	if err != nil {
+		err = fmt.Errorf("seal the acceptors: %w", err)
+	}
+	return errors.Join(err, n.store.Close())
+}

@@ -1,0 +1,169 @@
+// Package repair brings the copies of a partition back together: hinted handoff
+// from the witness to the data replicas. Each worker does one bounded unit of
+// work per step.
+//
+// Invariant: a hint is forgotten only after both data replicas said that they
+// hold at least its ballot, synced, and only if it is still that very record.
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dyad-db/dyad/pkg/drive"
+	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// Bounds of one step.
+const (
+	batchHints   = 256
+	batchTimeout = 2 * time.Second
+	rewrites     = 32 // rewrites under way at once
+)
+
+// Hints are what this node keeps as witness; *replica.Replica does.
+type Hints interface {
+	Hints(partition uint16, after string, limit int) ([]register.Hint, error)
+	Forget(partition uint16, hints []register.Hint, done func(forgotten int, err error))
+}
+
+// Rounds runs one register operation; *drive.Driver does.
+type Rounds interface {
+	Do(ctx context.Context, q drive.Request) (drive.Result, error)
+}
+
+// Handoff is the worker that delivers this node's hints.
+type Handoff struct {
+	hints  Hints
+	nodes  drive.Nodes
+	rounds Rounds
+	places placement.Map
+	own    []uint16 // partitions that this node is the witness of
+	next   int      // of own
+	after  string   // key that the last batch of own[next] ended with
+	work   bool     // the current pass over own met a hint that could be delivered
+}
+
+// NewHandoff returns the worker of the node with that number.
+func NewHandoff(node int, places placement.Map, hints Hints, nodes drive.Nodes, rounds Rounds) *Handoff {
+	h := &Handoff{hints: hints, nodes: nodes, rounds: rounds, places: places}
+	for p := range places.Partitions() {
+		if places.Seat(p, node) == register.SeatW {
+			h.own = append(h.own, uint16(p))
+		}
+	}
+	return h
+}
+
+// Step delivers one batch of hints, or looks for some in one partition. It is
+// busy until a whole pass found nothing to deliver.
+func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
+	if len(h.own) == 0 {
+		return false, nil
+	}
+	partition := h.own[h.next]
+	group := h.places.Group(int(partition))
+	if !h.nodes.Up(group[register.SeatD1]) || !h.nodes.Up(group[register.SeatD2]) {
+		return h.turn(), nil // it starts when both answer again
+	}
+	hints, err := h.hints.Hints(partition, h.after, batchHints)
+	if err != nil {
+		return false, fmt.Errorf("read the hints of partition %d: %w", partition, err)
+	}
+	if len(hints) == 0 {
+		return h.turn(), nil
+	}
+	h.after = hints[len(hints)-1].Key
+	h.work = true
+	err = h.deliver(ctx, partition, hints)
+	if err != nil {
+		h.turn()
+	}
+	return true, err
+}
+
+// turn goes on to the next partition; it reports whether another pass is worth
+// while at once.
+func (h *Handoff) turn() bool {
+	h.after = ""
+	h.next++
+	if h.next < len(h.own) {
+		return true
+	}
+	h.next = 0
+	work := h.work
+	h.work = false
+	return work
+}
+
+// deliver forwards the hints, forgets those that arrived, and rewrites those
+// that a floor or a promise keeps out; a later pass looks at these again.
+func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []register.Hint) error {
+	handoff := register.NewHandoff(partition, hints)
+	if err := h.exchange(ctx, partition, handoff); err != nil {
+		return err
+	}
+	delivered := handoff.Delivered()
+	forgotten := make(chan error, 1)
+	h.hints.Forget(partition, delivered, func(_ int, err error) { forgotten <- err })
+	if err := <-forgotten; err != nil {
+		return fmt.Errorf("forget delivered hints: %w", err)
+	}
+	refused, seats := handoff.Refused()
+	if len(delivered)+len(refused) == 0 {
+		return fmt.Errorf("none of %d hints of partition %d could be delivered", len(hints), partition)
+	}
+	return h.rewrite(ctx, refused, seats)
+}
+
+func (h *Handoff) exchange(ctx context.Context, partition uint16, handoff *register.Handoff) error {
+	group := h.places.Group(int(partition))
+	deadline := time.Now().Add(batchTimeout)
+	type answer struct {
+		seat  int
+		tag   uint32
+		reply register.Reply
+	}
+	sends := handoff.Start()
+	answers := make(chan answer, len(sends))
+	for _, s := range sends {
+		h.nodes.Send(group[s.Seat], s.Request, deadline, func(r register.Reply) {
+			answers <- answer{s.Seat, s.Tag, r}
+		})
+	}
+	for !handoff.Done() {
+		select {
+		case a := <-answers:
+			handoff.Reply(a.seat, a.tag, a.reply)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// rewrite brings hints to the replica that refused them, at fresh ballots.
+func (h *Handoff) rewrite(ctx context.Context, hints []register.Hint, seats []int) error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(hints))
+	slots := make(chan struct{}, rewrites)
+	for i, hint := range hints {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			_, errs[i] = h.rounds.Do(ctx, drive.Request{
+				Key:      hint.Key,
+				Rewrite:  true,
+				Prefer:   []int{seats[i], register.SeatW},
+				Above:    hint.Record.Ballot,
+				Deadline: time.Now().Add(batchTimeout),
+			})
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,85 @@
+// Package coordinator turns a read or a change of one id into a register
+// operation: one at a time for changes of an id that come through this gateway,
+// within a bounded time.
+//
+// Invariants: an operation ends as done, refused, register.ErrUnavailable (not
+// applied) or register.ErrUnknown; changes of one id that came through this
+// gateway don't compete with each other for ballots.
+package coordinator
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/dyad-db/dyad/pkg/drive"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// DefaultBudget is how long an operation may take before it is given up, well
+// below the 250 ms that a request may take.
+const DefaultBudget = 200 * time.Millisecond
+
+// Rounds runs one register operation; *drive.Driver does.
+type Rounds interface {
+	Do(ctx context.Context, q drive.Request) (drive.Result, error)
+}
+
+// Coordinator is safe for concurrent use.
+type Coordinator struct {
+	rounds Rounds
+	budget time.Duration
+	turns  turns
+
+	reads, changes, thirdAsked atomic.Int64
+}
+
+// New returns a coordinator whose operations take at most budget.
+func New(rounds Rounds, budget time.Duration) *Coordinator {
+	return &Coordinator{rounds: rounds, budget: budget, turns: turns{waiting: make(map[string]*turn)}}
+}
+
+// Read returns the document of id, or nil when there is none. When ctx ends, so
+// does the read. The error is register.ErrUnavailable.
+func (c *Coordinator) Read(ctx context.Context, id string) ([]byte, error) {
+	c.reads.Add(1)
+	r, err := c.do(ctx, drive.Request{Key: id, Deadline: time.Now().Add(c.budget)})
+	return r.Record.Value(), err
+}
+
+// Change applies change to the document of id and returns the new one, nil
+// after a delete. It goes on when ctx ends, since a change that is half sent is
+// better finished. The error is the change's refusal, register.ErrUnavailable
+// (not applied) or register.ErrUnknown.
+func (c *Coordinator) Change(ctx context.Context, id string, change func(old []byte) ([]byte, error)) ([]byte, error) {
+	c.changes.Add(1)
+	deadline := time.Now().Add(c.budget)
+	if !c.turns.take(id, deadline) {
+		return nil, register.ErrUnavailable
+	}
+	defer c.turns.pass(id)
+	r, err := c.do(context.WithoutCancel(ctx), drive.Request{Key: id, Change: change, Deadline: deadline})
+	if err != nil {
+		return nil, err
+	}
+	return r.Record.Value(), nil
+}
+
+func (c *Coordinator) do(ctx context.Context, q drive.Request) (drive.Result, error) {
+	r, err := c.rounds.Do(ctx, q)
+	if r.ThirdAsked {
+		c.thirdAsked.Add(1)
+	}
+	return r, err
+}
+
+// Counts of operations since the start.
+type Counts struct {
+	Reads, Changes int64
+	ThirdAsked     int64 // operations that asked more than two acceptors
+}
+
+// Counts returns a snapshot.
+func (c *Coordinator) Counts() Counts {
+	return Counts{Reads: c.reads.Load(), Changes: c.changes.Load(), ThirdAsked: c.thirdAsked.Load()}
+}

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/dyad-db/dyad/gateway/api"
+	"github.com/dyad-db/dyad/pkg/wire"
+)
+
+// routes serves the users API, and beside it health and status.
+func (g *Gateway) routes(users http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+wire.PathLive, func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "live") })
+	mux.HandleFunc("GET "+wire.PathReady, g.ready)
+	mux.HandleFunc("GET "+wire.PathStatus, g.status)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		api.WriteProblem(w, http.StatusNotFound, "Nothing is served here; users live at /api/users/.")
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			users.ServeHTTP(w, r) // not through the mux, which redirects paths that it finds unclean
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // a client that is gone needs no answer
+}
+
+// ready says whether two nodes answer: enough for every user.
+func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
+	up := 0
+	for _, n := range g.ask(r.Context()) {
+		if n.Up {
+			up++
+		}
+	}
+	if up < 2 {
+		plain(w, http.StatusServiceUnavailable, "fewer than two nodes answer")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func (g *Gateway) status(w http.ResponseWriter, r *http.Request) {
+	counts := g.coordinator.Counts()
+	s := wire.ClusterStatus{Nodes: g.ask(r.Context()), Operations: wire.Operations(counts)}
+	s.Judge()
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.MarshalWrite(w, s); err != nil {
+		g.cfg.Logger.Debug("status not delivered", slog.Any("error", err))
+	}
+}
+
+// ask asks every node for its status, all at once.
+func (g *Gateway) ask(ctx context.Context) []wire.NodeReport {
+	reports := make([]wire.NodeReport, len(g.nodes))
+	var wg sync.WaitGroup
+	for i, c := range g.nodes {
+		wg.Go(func() {
+			report := wire.NodeReport{ID: g.cfg.Nodes[i].ID, URL: g.cfg.Nodes[i].URL}
+			status, err := c.Status(ctx)
+			if err != nil {
+				report.Error = err.Error()
+			} else {
+				report.Up, report.Status = true, &status
+			}
+			reports[i] = report
+		})
+	}
+	wg.Wait()
+	return reports
+}
