@@ -1,0 +1,189 @@
+// Package local is a whole cluster in one process: three nodes and any number
+// of gateways, real sockets on loopback between them. Tests use it, and whoever
+// wants to embed Dyad.
+//
+// Invariant: a node's address and disk stay its own from Start to Close, however
+// often it is stopped, crashed and restarted.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"github.com/dyad-db/dyad/dbnode"
+	"github.com/dyad-db/dyad/dbnode/store/mem"
+	"github.com/dyad-db/dyad/dbnode/store/rocks"
+	"github.com/dyad-db/dyad/gateway"
+	"github.com/dyad-db/dyad/pkg/nodeclient"
+	"github.com/dyad-db/dyad/pkg/placement"
+)
+
+// Config of a local cluster. The zero value is three nodes in memory and one
+// gateway.
+type Config struct {
+	Dir      string                // for RocksDB, one directory per node below it; empty keeps all in memory
+	Gateways int                   // 0 means 1
+	Gateway  func(*gateway.Config) // changes the gateways' defaults, if given
+	Logger   *slog.Logger          // nil discards
+}
+
+// Cluster is a running cluster. Its methods are not safe for concurrent use.
+type Cluster struct {
+	cfg      Config
+	members  []nodeclient.Node
+	disks    [placement.Nodes]*mem.Disk
+	nodes    [placement.Nodes]*process // nil while stopped
+	gateways []*process
+}
+
+// process is something that runs until it is cancelled.
+type process struct {
+	url    string
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+func start(url string, run func(context.Context) error) *process {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &process{url: url, cancel: cancel, ended: make(chan error, 1)}
+	go func() { p.ended <- run(ctx) }()
+	return p
+}
+
+func (p *process) stop() error {
+	p.cancel()
+	return <-p.ended
+}
+
+// Start starts a cluster and returns when it serves. Close ends it.
+func Start(cfg Config) (*Cluster, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Gateways == 0 {
+		cfg.Gateways = 1
+	}
+	c := &Cluster{cfg: cfg}
+	if err := c.startAll(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (c *Cluster) startAll() error {
+	var listeners []net.Listener
+	for i := range placement.Nodes {
+		l, err := listen("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		listeners = append(listeners, l)
+		c.members = append(c.members, nodeclient.Node{ID: fmt.Sprintf("db-%d", i), URL: "http://" + l.Addr().String()})
+		c.disks[i] = mem.NewDisk()
+	}
+	for i, l := range listeners {
+		if err := c.startNode(i, l); err != nil {
+			return err
+		}
+	}
+	for range c.cfg.Gateways {
+		if err := c.addGateway(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listen(address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+}
+
+func (c *Cluster) startNode(i int, l net.Listener) error {
+	st, err := c.openStore(i)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	cfg := dbnode.DefaultConfig()
+	cfg.ID, cfg.Nodes = c.members[i].ID, c.members
+	cfg.Logger = c.cfg.Logger.With(slog.String("process", cfg.ID))
+	n, err := dbnode.New(cfg, st)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	c.nodes[i] = start(c.members[i].URL, func(ctx context.Context) error { return n.Run(ctx, l) })
+	return nil
+}
+
+func (c *Cluster) openStore(i int) (dbnode.Store, error) {
+	if c.cfg.Dir == "" {
+		return mem.Open(c.disks[i])
+	}
+	return rocks.Open(filepath.Join(c.cfg.Dir, c.members[i].ID))
+}
+
+func (c *Cluster) addGateway() error {
+	cfg := gateway.DefaultConfig()
+	cfg.Nodes = c.members
+	cfg.Logger = c.cfg.Logger.With(slog.String("process", fmt.Sprintf("gateway-%d", len(c.gateways))))
+	if c.cfg.Gateway != nil {
+		c.cfg.Gateway(&cfg)
+	}
+	g, err := gateway.New(cfg)
+	if err != nil {
+		return err
+	}
+	l, err := listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	c.gateways = append(c.gateways, start("http://"+l.Addr().String(), func(ctx context.Context) error { return g.Run(ctx, l) }))
+	return nil
+}
+
+// Gateway returns the URL of gateway i.
+func (c *Cluster) Gateway(i int) string { return c.gateways[i].url }
+
+// Node returns the URL of node i, db-i.
+func (c *Cluster) Node(i int) string { return c.members[i].URL }
+
+// Stop ends node i in order, as SIGTERM would.
+func (c *Cluster) Stop(i int) error {
+	if c.nodes[i] == nil {
+		return fmt.Errorf("%s is stopped already", c.members[i].ID)
+	}
+	err := c.nodes[i].stop()
+	c.nodes[i] = nil
+	return err
+}
+
+// Restart starts node i, which was stopped, at its old address and disk.
+func (c *Cluster) Restart(i int) error {
+	if c.nodes[i] != nil {
+		return fmt.Errorf("%s runs already", c.members[i].ID)
+	}
+	l, err := listen(c.members[i].URL[len("http://"):])
+	if err != nil {
+		return err
+	}
+	return c.startNode(i, l)
+}
+
+// Close ends all that runs: gateways first.
+func (c *Cluster) Close() error {
+	var errs []error
+	for _, g := range c.gateways {
+		errs = append(errs, g.stop())
+	}
+	c.gateways = nil
+	for i, n := range c.nodes {
+		if n != nil {
+			errs = append(errs, n.stop())
+			c.nodes[i] = nil
+		}
+	}
+	return errors.Join(errs...)
+}
