@@ -32,10 +32,18 @@ func (r *Replica) Hints(partition uint16, after string, limit int) ([]register.H
 	return hints, err
 }
 
+// Disks returns the disks of a partition's group, as known here.
+func (r *Replica) Disks(partition uint16) register.Incarnations {
+	p := r.parts[partition]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.acc.Group().Disks
+}
+
 // Forget drops those of the hints that are still the very records given, and
 // calls done with their number when that is durable. The caller has proof that
-// both data replicas hold at least these ballots, synced.
-func (r *Replica) Forget(partition uint16, hints []register.Hint, done func(forgotten int, err error)) {
+// both data replicas hold at least these ballots, synced, on those disks.
+func (r *Replica) Forget(partition uint16, disks register.Incarnations, hints []register.Hint, done func(forgotten int, err error)) {
 	p := r.parts[partition]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,10 +51,10 @@ func (r *Replica) Forget(partition uint16, hints []register.Hint, done func(forg
 	var keys []string
 	for _, h := range hints {
 		held, _, err := r.load(p, h.Key)
-		if err != nil || !p.acc.Forget(h.Key, h.Record.Ballot, held) {
+		if err != nil || !p.acc.Forget(h.Key, h.Record.Ballot, disks, held) {
 			continue // replaced meanwhile: a new hint
 		}
-		ops = append(ops, r.put(p, h.Key, held, register.Record{}))
+		ops = p.put(ops, h.Key, held, register.Record{})
 		keys = append(keys, h.Key)
 	}
 	if len(ops) > 0 {

@@ -2,52 +2,200 @@ package replica
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/dyad-db/dyad/dbnode/store"
+	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/register"
 )
 
-// Identity says whose store this is. Peers will tell a lost or rolled-back disk
-// by incarnation and boots.
-type Identity struct {
-	NodeID      string `json:"node_id"`
-	Partitions  int    `json:"partitions"`
-	Incarnation uint64 `json:"incarnation"` // of this disk
-	Boots       uint64 `json:"boots"`       // how often it was started
+// Life is which disk a node runs on, and how often that was started. A node
+// that shows an older life than its peers saw has lost its disk, or was given an
+// old copy of it.
+type Life struct {
+	Incarnation uint32 `json:"incarnation"` // of the disk; 0 while it is blank
+	Boots       uint64 `json:"boots"`       // of this incarnation
+	Joining     bool   `json:"joining"`     // not yet rebuilt: it must not vote
 }
 
-// identify reads whose store this is, or claims an empty one for this node, and
-// returns the write that counts this start.
-func (r *Replica) identify() (store.Op, error) {
+// OlderThan reports whether o is a later start, or a later disk.
+func (l Life) OlderThan(o Life) bool {
+	return l.Incarnation < o.Incarnation || l.Incarnation == o.Incarnation && l.Boots < o.Boots
+}
+
+// Identity says whose store this is, and what it knows of the cluster's disks.
+type Identity struct {
+	NodeID     string                `json:"node_id"`
+	Partitions int                   `json:"partitions"`
+	Lives      [placement.Nodes]Life `json:"lives"` // by node; the own one included
+}
+
+// group is what is known of a partition's group.
+func (i Identity) group(places placement.Map, partition int) register.Group {
+	var g register.Group
+	for seat, node := range places.Group(partition) {
+		g.Disks[seat] = i.Lives[node].Incarnation
+		g.Joining[seat] = i.Lives[node].Joining
+	}
+	return g
+}
+
+// identify reads whose store this is, or claims a blank one for this node, and
+// counts the start of one that is not blank.
+func (r *Replica) identify() error {
 	key := metaKey()
 	value, err := r.store.Get(key)
 	if err != nil {
-		return store.Op{}, fmt.Errorf("read the identity: %w", err)
+		return fmt.Errorf("read the identity: %w", err)
 	}
-	id := Identity{NodeID: r.cfg.NodeID, Partitions: r.cfg.Places.Partitions(), Incarnation: 1}
+	id := Identity{NodeID: r.cfg.NodeID, Partitions: r.cfg.Places.Partitions()}
 	if value != nil {
 		plain, err := unseal(key, value)
 		if err != nil {
-			return store.Op{}, fmt.Errorf("read the identity: %w", err)
+			return fmt.Errorf("read the identity: %w", err)
 		}
 		if err := json.Unmarshal(plain, &id); err != nil {
-			return store.Op{}, fmt.Errorf("read the identity: %w", err)
+			return fmt.Errorf("read the identity: %w", err)
 		}
 	}
 	if id.NodeID != r.cfg.NodeID {
-		return store.Op{}, fmt.Errorf("the data belongs to node %q, not %q: start that node here, or give this one a directory of its own", id.NodeID, r.cfg.NodeID)
+		return fmt.Errorf("the data belongs to node %q, not %q: start that node here, or give this one a directory of its own", id.NodeID, r.cfg.NodeID)
 	}
 	if id.Partitions != r.cfg.Places.Partitions() {
-		return store.Op{}, fmt.Errorf("the data was made with %d partitions, not %d: the number is fixed when a cluster is made", id.Partitions, r.cfg.Places.Partitions())
+		return fmt.Errorf("the data was made with %d partitions, not %d: the number is fixed when a cluster is made", id.Partitions, r.cfg.Places.Partitions())
 	}
-	id.Boots++
-	plain, err := json.Marshal(id)
-	if err != nil {
-		return store.Op{}, err
+	if own := &id.Lives[r.cfg.Node]; own.Incarnation > 0 {
+		own.Boots++
 	}
 	r.identity = id
-	return store.Op{Key: key, Value: seal(key, plain)}, nil
+	return nil
 }
 
-// Identity returns whose store this is.
-func (r *Replica) Identity() Identity { return r.identity }
+// identityOp is the write that makes the identity durable. r.identityMu is held.
+func (r *Replica) identityOp() store.Op {
+	plain, err := json.Marshal(r.identity)
+	if err != nil {
+		panic(fmt.Sprintf("replica: an identity always encodes: %v", err))
+	}
+	key := metaKey()
+	return store.Op{Key: key, Value: seal(key, plain)}
+}
+
+// Identity returns whose store this is, and what it knows of the disks.
+func (r *Replica) Identity() Identity {
+	r.identityMu.Lock()
+	defer r.identityMu.Unlock()
+	return r.identity
+}
+
+// Life returns the own life.
+func (r *Replica) Life() Life { return r.Identity().Lives[r.cfg.Node] }
+
+// Hear takes in the life that a peer shows, unless a later one is known, and
+// calls done when that is durable: with what was known before, and, for a peer
+// that is joining, with the fence of each partition: a ballot not below anything
+// that this node ever promised, accepted or holds there. From then on nothing
+// counts that was sent to, or answered for, an older disk of that peer.
+func (r *Replica) Hear(node int, life Life, done func(before Life, fences []register.Ballot, err error)) {
+	r.identityMu.Lock()
+	before := r.identity.Lives[node]
+	if life.OlderThan(before) || node == r.cfg.Node {
+		r.identityMu.Unlock()
+		done(before, nil, nil)
+		return
+	}
+	defer r.identityMu.Unlock()
+	var fences []register.Ballot
+	if life.Joining || life != before {
+		fences = r.meet(node, life)
+	}
+	var ops []store.Op
+	if life != before {
+		r.identity.Lives[node] = life
+		ops = append(ops, r.identityOp())
+	}
+	r.store.Write(ops, func(err error) { done(before, fences, err) })
+}
+
+// meet tells every acceptor of a peer's disk and returns their fences.
+func (r *Replica) meet(node int, life Life) []register.Ballot {
+	fences := make([]register.Ballot, len(r.parts))
+	for i, p := range r.parts {
+		seat := r.cfg.Places.Seat(i, node)
+		p.mu.Lock()
+		fences[i] = p.acc.Fence(seat, life.Incarnation)
+		if !life.Joining {
+			p.acc.Rebuilt(seat, life.Incarnation)
+		}
+		p.mu.Unlock()
+	}
+	return fences
+}
+
+// Form makes the node one of a brand-new cluster, whose first disk this is. done
+// is called when that is durable.
+func (r *Replica) Form(done func(error)) {
+	r.live(Life{Incarnation: 1, Boots: 1}, nil, done)
+}
+
+// Rejoin makes the node one whose earlier disk was lost: it holds nothing, and
+// must not vote before it is rebuilt. incarnation is higher than any that a peer
+// has heard of. done is called when that is durable; the fences of the peers
+// are to follow with Raise.
+func (r *Replica) Rejoin(incarnation uint32, done func(error)) {
+	r.live(Life{Incarnation: incarnation, Boots: 1, Joining: true}, nil, done)
+}
+
+// Raise takes the fences that both peers answered, by partition, as floors.
+func (r *Replica) Raise(fences []register.Ballot, done func(error)) {
+	if len(fences) != len(r.parts) {
+		done(errors.New("replica: a fence for each partition is needed"))
+		return
+	}
+	r.live(r.Life(), fences, done)
+}
+
+// live takes on a life of its own, and floors if there are any.
+func (r *Replica) live(life Life, floors []register.Ballot, done func(error)) {
+	r.identityMu.Lock()
+	defer r.identityMu.Unlock()
+	r.identity.Lives[r.cfg.Node] = life
+	r.meet(r.cfg.Node, life)
+	ops := []store.Op{r.identityOp()}
+	for i, floor := range floors {
+		p := r.parts[i]
+		p.mu.Lock()
+		p.acc.Join(floor)
+		ops = append(ops, p.stateOp())
+		p.mu.Unlock()
+	}
+	r.store.Write(ops, func(err error) {
+		for i := range floors {
+			r.landed(r.parts[i], "", false, true, err)
+		}
+		done(err)
+	})
+}
+
+// Admit lets the acceptors answer: the peers know this life, and no later one.
+func (r *Replica) Admit() { r.admitted.Store(true) }
+
+// Admitted reports whether Admit was called.
+func (r *Replica) Admitted() bool { return r.admitted.Load() }
+
+// PartitionRebuilt lets one acceptor of a joining node vote.
+func (r *Replica) PartitionRebuilt(partition uint16) {
+	incarnation := r.Life().Incarnation
+	p := r.parts[partition]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.acc.Rebuilt(p.seat, incarnation)
+}
+
+// Rebuilt ends the joining of the node: every partition is rebuilt.
+func (r *Replica) Rebuilt(done func(error)) {
+	life := r.Life()
+	life.Joining = false
+	r.live(life, nil, done)
+}

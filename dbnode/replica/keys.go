@@ -11,9 +11,10 @@ import (
 
 // The keys of a node's store. Records sort by partition, then by user key.
 const (
-	prefixMeta   = 'm' // m                         -> Identity
-	prefixState  = 's' // s, partition (2, big end) -> register.Durable
-	prefixRecord = 'r' // r, partition (2, big end), key -> register.Record
+	prefixMeta      = 'm' // m                              -> Identity
+	prefixState     = 's' // s, partition (2, big end)      -> register.Durable
+	prefixRecord    = 'r' // r, partition (2, big end), key -> register.Record
+	prefixTombstone = 't' // t, partition (2, big end), key -> nothing; the key's record is a tombstone
 )
 
 // ErrChecksum says that a stored record or state is damaged.
@@ -26,8 +27,16 @@ func stateKey(partition uint16) []byte {
 }
 
 func recordKey(partition uint16, key string) []byte {
-	k := make([]byte, 0, recordKeyHead+len(key))
-	k = append(k, prefixRecord)
+	return partitionKey(prefixRecord, partition, key)
+}
+
+func tombstoneKey(partition uint16, key string) []byte {
+	return partitionKey(prefixTombstone, partition, key)
+}
+
+func partitionKey(prefix byte, partition uint16, key string) []byte {
+	k := make([]byte, 0, recordKeyHead+len(key)+1)
+	k = append(k, prefix)
 	k = binary.BigEndian.AppendUint16(k, partition)
 	return append(k, key...)
 }
@@ -35,8 +44,11 @@ func recordKey(partition uint16, key string) []byte {
 const recordKeyHead = 3
 
 // recordRange returns the bounds of a partition's records.
-func recordRange(partition uint16) (from, to []byte) {
-	return recordKey(partition, ""), append(binary.BigEndian.AppendUint16([]byte{prefixRecord}, partition), 0xff)
+func recordRange(partition uint16) (from, to []byte) { return partitionRange(prefixRecord, partition) }
+
+// partitionRange returns the bounds of a partition's keys; user keys are ASCII.
+func partitionRange(prefix byte, partition uint16) (from, to []byte) {
+	return partitionKey(prefix, partition, ""), partitionKey(prefix, partition, "\xff")
 }
 
 // A stored record is: flags, ballot time and proposer, the op id's where it is

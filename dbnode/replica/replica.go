@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 
 	"github.com/dyad-db/dyad/dbnode/store"
+	"github.com/dyad-db/dyad/pkg/digest"
 	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/pkg/register"
 )
@@ -34,11 +35,14 @@ type Config struct {
 type Replica struct {
 	cfg      Config
 	store    store.Store
-	identity Identity
 	parts    []*partition
 	counters Counters
+	admitted atomic.Bool // the acceptors may answer
 	stopped  atomic.Bool // sealed or failed: nothing is answered any more
 	failed   chan error  // gets the write error that stopped the replica
+
+	identityMu sync.Mutex // taken before any partition's
+	identity   Identity
 }
 
 // partition is one acceptor with what the store has been given but has not yet
@@ -51,6 +55,7 @@ type partition struct {
 	pending map[string]pendingRecord
 	states  int // writes of acceptor state on their way to disk
 	held    Holding
+	digest  digest.Tree // of what is held
 }
 
 // pendingRecord is the newest record of a key on its way to disk; blank when the
@@ -88,14 +93,13 @@ func (h *Holding) count(key string, r register.Record, sign int64) {
 
 // Open starts the acceptors from what st holds. A new store is given to
 // cfg.NodeID; one that belongs to another node, or to a cluster with other
-// partitions, is refused.
+// partitions, is refused. Nothing is answered before Admit.
 func Open(cfg Config, st store.Store) (*Replica, error) {
 	if cfg.Epoch == 0 {
 		return nil, errors.New("replica: the epoch must not be zero")
 	}
 	r := &Replica{cfg: cfg, store: st, failed: make(chan error, 1)}
-	start, err := r.identify()
-	if err != nil {
+	if err := r.identify(); err != nil {
 		return nil, err
 	}
 	for id := range cfg.Places.Partitions() {
@@ -106,7 +110,7 @@ func Open(cfg Config, st store.Store) (*Replica, error) {
 		p.states = 1 // no reply leaves before this start is on record
 		r.parts = append(r.parts, p)
 	}
-	st.Write([]store.Op{start}, func(err error) {
+	st.Write([]store.Op{r.identityOp()}, func(err error) {
 		for _, p := range r.parts {
 			r.landed(p, "", false, true, err)
 		}
@@ -127,11 +131,11 @@ func (r *Replica) openPartition(id uint16) (*partition, error) {
 			return nil, err
 		}
 	}
-	p.acc = register.NewAcceptor(d, r.cfg.Epoch)
+	p.acc = register.NewAcceptor(p.seat, d, r.identity.group(r.cfg.Places, int(id)), r.cfg.Epoch)
 	from, to := recordRange(id)
 	err = r.store.Scan(from, to, func(key, value []byte) bool {
 		if rec, err := decodeRecord(key, value); err == nil { // a damaged one counts as blank
-			p.held.count(string(key[recordKeyHead:]), rec, +1)
+			p.enter(string(key[recordKeyHead:]), rec)
 		}
 		return true
 	})
@@ -143,10 +147,11 @@ func (r *Replica) openPartition(id uint16) (*partition, error) {
 
 // batch collects the replies to one call of Serve.
 type batch struct {
-	replies []register.Reply
-	left    atomic.Int64 // writes and barriers still to come, plus one for Serve itself
-	lost    atomic.Bool  // a write failed: nothing may be said
-	done    func([]register.Reply)
+	requests []register.Request
+	replies  []register.Reply
+	left     atomic.Int64 // writes and barriers still to come, plus one for Serve itself
+	lost     atomic.Bool  // a write failed: nothing may be said
+	done     func([]register.Reply)
 }
 
 func (b *batch) release() {
@@ -169,46 +174,66 @@ func (r *Replica) Serve(requests []register.Request, done func([]register.Reply)
 		done(nil)
 		return
 	}
-	b := &batch{replies: make([]register.Reply, len(requests)), done: done}
+	b := &batch{requests: requests, replies: make([]register.Reply, len(requests)), done: done}
 	b.left.Store(1)
-	for i := range requests {
-		r.step(b, i, &requests[i])
+	for i := 0; i < len(requests); {
+		n := collectRun(requests[i:])
+		r.stepRun(b, i, i+n)
+		i += n
 	}
 	b.release()
 }
 
-func (r *Replica) step(b *batch, i int, q *register.Request) {
-	if int(q.Partition) >= len(r.parts) {
-		b.replies[i] = register.Reply{Verdict: register.VerdictUnable}
+// collectRun returns how many of the requests must be taken as one: tombstones
+// of a partition that are dropped in one batch cost one change of epoch.
+func collectRun(requests []register.Request) int {
+	n := 1
+	for requests[0].Kind == register.KindCollect && n < len(requests) &&
+		requests[n].Kind == register.KindCollect && requests[n].Partition == requests[0].Partition {
+		n++
+	}
+	return n
+}
+
+// stepRun takes requests i to j-1, all of one partition, as one.
+func (r *Replica) stepRun(b *batch, i, j int) {
+	if id := int(b.requests[i].Partition); id >= len(r.parts) || !r.admitted.Load() {
+		for ; i < j; i++ {
+			b.replies[i] = register.Reply{Verdict: register.VerdictUnable}
+		}
 		return
 	}
-	p := r.parts[q.Partition]
-	r.counters.count(q.Kind, p.seat)
+	p := r.parts[b.requests[i].Partition]
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	dropped := false
+	for ; i < j; i++ {
+		dropped = r.step(b, i, p) || dropped
+	}
+	if dropped {
+		p.acc.Forgot()
+	}
+}
+
+// step takes one request; it reports whether a record was dropped. p.mu is held.
+func (r *Replica) step(b *batch, i int, p *partition) (dropped bool) {
+	q := &b.requests[i]
+	r.counters.count(q.Kind, p.seat)
 	held, pending, err := r.load(p, q.Key)
 	if err != nil {
 		// Neither vote with a record that can't be read, nor take it for a blank.
 		r.counters.unreadable.Add(1)
 		b.replies[i] = register.Reply{Verdict: register.VerdictUnable}
-		return
+		return false
 	}
 	reply, effects := p.acc.Step(r.cfg.Now(), *q, held)
 	b.replies[i] = reply
-	var ops []store.Op
-	if effects.Put {
-		ops = append(ops, r.put(p, q.Key, held, q.Record))
-	}
-	if effects.State {
-		key := stateKey(p.id)
-		ops = append(ops, store.Op{Key: key, Value: encodeState(key, p.acc.Durable())})
-		p.states++
-	}
+	ops := r.apply(p, q.Key, held, q.Record, effects)
 	if q.Kind == register.KindChosen || len(ops) == 0 && !pending && p.states == 0 {
-		return
+		return false
 	}
 	b.left.Add(1)
-	key, put, state := q.Key, effects.Put, effects.State
+	key, put, state := q.Key, effects.Put || effects.Drop, effects.State
 	r.store.Write(ops, func(err error) {
 		r.landed(p, key, put, state, err)
 		if err != nil {
@@ -216,6 +241,31 @@ func (r *Replica) step(b *batch, i int, q *register.Request) {
 		}
 		b.release()
 	})
+	return effects.Drop
+}
+
+// apply returns the writes that a step asked for. p.mu is held, and the caller
+// hands them to the store before releasing it.
+func (r *Replica) apply(p *partition, key string, held, rec register.Record, effects register.Effects) []store.Op {
+	var ops []store.Op
+	switch {
+	case effects.Put:
+		ops = p.put(ops, key, held, rec)
+	case effects.Drop:
+		ops = p.put(ops, key, held, register.Record{})
+	}
+	if effects.State {
+		ops = append(ops, p.stateOp())
+	}
+	return ops
+}
+
+// stateOp is the write that makes the acceptor's state durable; it is on its way
+// until it landed. p.mu is held.
+func (p *partition) stateOp() store.Op {
+	p.states++
+	key := stateKey(p.id)
+	return store.Op{Key: key, Value: encodeState(key, p.acc.Durable())}
 }
 
 // load returns the newest record of key, and whether it is still on its way to
@@ -233,18 +283,36 @@ func (r *Replica) load(p *partition, key string) (rec register.Record, pending b
 	return rec, false, err
 }
 
-// put makes rec the newest record of key, a blank one removing it, and returns
-// the write. p.mu is held, and the caller hands the write to the store before
+// put makes rec the newest record of key, a blank one removing it, and appends
+// the writes to ops. p.mu is held, and the caller hands them to the store before
 // releasing it.
-func (r *Replica) put(p *partition, key string, old, rec register.Record) store.Op {
+func (p *partition) put(ops []store.Op, key string, old, rec register.Record) []store.Op {
 	p.pending[key] = pendingRecord{record: rec, writes: p.pending[key].writes + 1}
-	p.held.count(key, old, -1)
-	p.held.count(key, rec, +1)
+	p.leave(key, old)
+	p.enter(key, rec)
 	k := recordKey(p.id, key)
 	if rec.Blank() {
-		return store.Op{Key: k, Delete: true}
+		ops = append(ops, store.Op{Key: k, Delete: true})
+	} else {
+		ops = append(ops, store.Op{Key: k, Value: encodeRecord(k, rec)})
 	}
-	return store.Op{Key: k, Value: encodeRecord(k, rec)}
+	if p.seat != register.SeatD1 || old.Tombstone == rec.Tombstone {
+		return ops
+	}
+	// The first data replica keeps a list of the tombstones, to collect them.
+	return append(ops, store.Op{Key: tombstoneKey(p.id, key), Delete: !rec.Tombstone})
+}
+
+// enter takes a record into the sums, leave takes it out.
+func (p *partition) enter(key string, r register.Record) { p.sum(key, r, +1) }
+func (p *partition) leave(key string, r register.Record) { p.sum(key, r, -1) }
+
+func (p *partition) sum(key string, r register.Record, sign int64) {
+	if r.Blank() {
+		return
+	}
+	p.held.count(key, r, sign)
+	p.digest.Toggle(placement.Hash(key), r.Ballot.Time, r.Ballot.Proposer)
 }
 
 // landed takes note that a write is durable, or that it failed.

@@ -8,12 +8,12 @@ import (
 
 // Counters count the messages that reached the acceptors since the start.
 type Counters struct {
-	messages   [2][register.KindChosen + 1]atomic.Int64 // data replica or witness, kind
+	messages   [2][register.KindCollect + 1]atomic.Int64 // data replica or witness, kind
 	unreadable atomic.Int64
 }
 
 func (c *Counters) count(k register.Kind, seat int) {
-	if k > register.KindChosen {
+	if k > register.KindCollect {
 		return
 	}
 	role := 0
@@ -44,7 +44,7 @@ type Status struct {
 // Status returns a snapshot; each partition's part is consistent in itself.
 func (r *Replica) Status() Status {
 	s := Status{
-		Identity:   r.identity,
+		Identity:   r.Identity(),
 		Hints:      map[int]Holding{},
 		AsData:     r.counters.read(0),
 		AsWitness:  r.counters.read(1),

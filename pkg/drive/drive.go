@@ -10,6 +10,7 @@ package drive
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dyad-db/dyad/pkg/placement"
@@ -47,18 +48,24 @@ type Config struct {
 
 // Driver runs rounds. It is safe for concurrent use.
 type Driver struct {
-	cfg    Config
-	clock  sharedClock
-	epochs []groupEpochs // by partition
+	cfg   Config
+	clock sharedClock
+	known []knowledge                             // by partition
+	disks atomic.Pointer[[placement.Nodes]uint32] // newest of each node
 }
 
 // New returns a Driver with an id that no process used before.
 func New(cfg Config) *Driver {
-	return &Driver{
-		cfg:    cfg,
-		clock:  sharedClock{clock: register.NewClock(cfg.Proposer)},
-		epochs: make([]groupEpochs, cfg.Places.Partitions()),
+	d := &Driver{
+		cfg:   cfg,
+		clock: sharedClock{clock: register.NewClock(cfg.Proposer)},
+		known: make([]knowledge, cfg.Places.Partitions()),
 	}
+	d.disks.Store(&[placement.Nodes]uint32{})
+	for p := range d.known {
+		d.known[p].driver, d.known[p].group = d, cfg.Places.Group(p)
+	}
+	return d
 }
 
 // Request is one operation for Do. Partition and Order of the spec are filled in.
@@ -93,7 +100,7 @@ func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 	run := run{
 		driver:   d,
 		group:    d.cfg.Places.Group(partition),
-		round:    register.NewRound(spec, &d.clock, &d.epochs[partition]),
+		round:    register.NewRound(spec, &d.clock, &d.known[partition]),
 		replies:  make(chan answer, replyRoom),
 		deadline: q.Deadline,
 	}
@@ -222,22 +229,44 @@ func (c *sharedClock) Observe(b register.Ballot) {
 	c.clock.Observe(b)
 }
 
-// groupEpochs is what is known of the acceptors of one partition.
-type groupEpochs struct {
-	mu    sync.Mutex
-	known [register.Seats]uint64
+// knowledge is what is known of the acceptors of one partition. The disks are
+// the same for all partitions, seat by seat another node.
+type knowledge struct {
+	driver *Driver
+	group  [placement.Nodes]int
+	mu     sync.Mutex
+	epochs [register.Seats]uint64
 }
 
-// Known returns the newest epoch seen of each seat.
-func (e *groupEpochs) Known() [register.Seats]uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.known
+// Known satisfies register.Knowledge.
+func (k *knowledge) Known() ([register.Seats]uint64, register.Incarnations) {
+	nodes := k.driver.disks.Load()
+	var disks register.Incarnations
+	for seat, node := range k.group {
+		disks[seat] = nodes[node]
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.epochs, disks
 }
 
-// Learn takes in an epoch.
-func (e *groupEpochs) Learn(seat int, epoch uint64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.known[seat] = epoch
+// LearnEpoch satisfies register.Knowledge.
+func (k *knowledge) LearnEpoch(seat int, epoch uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.epochs[seat] = epoch
+}
+
+// LearnDisks satisfies register.Knowledge.
+func (k *knowledge) LearnDisks(disks register.Incarnations) {
+	for {
+		old := k.driver.disks.Load()
+		newest := *old
+		for seat, node := range k.group {
+			newest[node] = max(newest[node], disks[seat])
+		}
+		if newest == *old || k.driver.disks.CompareAndSwap(old, &newest) {
+			return
+		}
+	}
 }

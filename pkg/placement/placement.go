@@ -34,7 +34,7 @@ func New(partitions int) (Map, error) {
 func (m Map) Partitions() int { return m.partitions }
 
 // Partition returns the partition of key.
-func (m Map) Partition(key string) int { return int(hash(key) % uint64(m.partitions)) }
+func (m Map) Partition(key string) int { return int(Hash(key) % uint64(m.partitions)) }
 
 // Group returns the nodes of a partition: first data replica, second data
 // replica, witness.
@@ -47,10 +47,10 @@ func (m Map) Seat(partition, node int) int {
 	return (node - partition%Nodes + Nodes) % Nodes
 }
 
-// hash is 64-bit FNV-1a with a final mix, since the low bits of FNV-1a alone
+// Hash is 64-bit FNV-1a with a final mix, since the low bits of FNV-1a alone
 // are uneven for short keys. It is part of the on-disk format: never change it.
 // Sources: Fowler, Noll, Vo; the mix is MurmurHash3's fmix64 (Appleby).
-func hash(key string) uint64 {
+func Hash(key string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(key) {
 		h ^= uint64(key[i])

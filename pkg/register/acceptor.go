@@ -23,6 +23,7 @@ type Durable struct {
 // before the reply leaves.
 type Effects struct {
 	Put   bool // store Request.Record
+	Drop  bool // remove the record; every other Drop or Forget before Forgot is one batch with it
 	State bool // store Durable()
 }
 
@@ -31,7 +32,12 @@ type Effects struct {
 // request is about.
 type Acceptor struct {
 	durable Durable
-	epoch   uint64 // changes whenever a record is forgotten
+	seat    int
+	// group is the newest group known: what was sent under older disks is
+	// refused; while the own one is joining the acceptor must not vote; while
+	// any is, it forgets nothing.
+	group Group
+	epoch uint64 // changes whenever a record is forgotten
 	// promised holds promises that the record on disk does not imply. Every
 	// promise ever given is in here, implied by the record, or not above floor.
 	promised bounded
@@ -40,13 +46,15 @@ type Acceptor struct {
 	top    Ballot // highest ballot ever promised or accepted; top.Time < durable.Horizon
 }
 
-// NewAcceptor starts an acceptor from what was durable. epoch must differ from
-// that of every earlier start. The floor takes in all that the last run may
+// NewAcceptor starts the acceptor in a seat from what was durable. epoch must
+// differ from that of every earlier start. The floor takes in all that the last run may
 // have promised and forgotten, so no promise is ever broken by a crash.
-func NewAcceptor(d Durable, epoch uint64) *Acceptor {
+func NewAcceptor(seat int, d Durable, group Group, epoch uint64) *Acceptor {
 	d.Floor = Max(d.Floor, Ballot{Time: d.Horizon})
 	return &Acceptor{
 		durable:  d,
+		seat:     seat,
+		group:    group,
 		epoch:    epoch,
 		promised: newBounded(MaxPromises),
 		chosen:   newBounded(MaxChosen),
@@ -68,18 +76,31 @@ func (a *Acceptor) Seal() Durable {
 // in microseconds. The caller must apply the effects in order with other steps
 // of the key, and let the reply out only when they are synced.
 func (a *Acceptor) Step(now int64, q Request, held Record) (Reply, Effects) {
+	if q.Kind == KindChosen {
+		if !held.Blank() && held.Ballot == q.Ballot {
+			a.chosen.put(q.Key, q.Ballot)
+		}
+		return Reply{Verdict: VerdictYes}, Effects{}
+	}
+	if q.Disks.olderThan(a.group.Disks) {
+		return Reply{Verdict: VerdictStale, Disks: a.group.Disks}, Effects{}
+	}
+	if q.Kind == KindAccept {
+		return a.accept(q, held)
+	}
+	if a.Joining() {
+		return Reply{Verdict: VerdictUnable}, Effects{}
+	}
 	switch q.Kind {
 	case KindRead:
 		return a.answer(q.Key, held), Effects{}
 	case KindPrepare:
 		return a.prepare(now, q, held)
-	case KindAccept:
-		return a.accept(q, held)
-	case KindChosen:
-		if !held.Blank() && held.Ballot == q.Ballot {
-			a.chosen.put(q.Key, q.Ballot)
-		}
-		return Reply{Verdict: VerdictYes}, Effects{}
+	case KindBar:
+		return a.raiseBar(q, held)
+	case KindCollect:
+		return a.collect(q, held)
+	case KindAccept, KindChosen:
 	}
 	return Reply{Verdict: VerdictUnable}, Effects{}
 }
@@ -119,15 +140,47 @@ func (a *Acceptor) accept(q Request, held Record) (Reply, Effects) {
 	}
 	bar, _ := a.promised.get(q.Key)
 	if b.Less(bar) || !a.durable.Floor.Less(b) || !held.Ballot.Less(b) {
-		return Reply{
-			Verdict: VerdictRefused,
-			Highest: Max(a.bar(q.Key), held.Ballot),
-			Held:    held.Ballot,
-			Floor:   a.durable.Floor,
-		}, Effects{}
+		return a.refuse(q.Key, held), Effects{}
 	}
 	a.promised.drop(q.Key) // the record implies the promise from here on
 	return Reply{Verdict: VerdictYes}, Effects{Put: true, State: a.reserve(b)}
+}
+
+func (a *Acceptor) refuse(key string, held Record) Reply {
+	return Reply{
+		Verdict: VerdictRefused,
+		Highest: Max(a.bar(key), held.Ballot),
+		Held:    held.Ballot,
+		Floor:   a.durable.Floor,
+	}
+}
+
+// raiseBar makes the witness of a deleted key refuse whatever is older than the
+// tombstone, for good: only so is there proof that no copy of it is under way.
+func (a *Acceptor) raiseBar(q Request, held Record) (Reply, Effects) {
+	if a.seat != SeatW || !held.Blank() || a.group.AnyJoining() {
+		return a.refuse(q.Key, held), Effects{}
+	}
+	return Reply{Verdict: VerdictYes}, Effects{State: a.raiseFloor(q.Ballot)}
+}
+
+// collect drops a tombstone that both data replicas held while the witness held
+// nothing and was barred. Without the floor a late accept brings the user back.
+func (a *Acceptor) collect(q Request, held Record) (Reply, Effects) {
+	if a.seat == SeatW || held.Ballot != q.Ballot || !held.Tombstone || a.group.AnyJoining() {
+		return a.refuse(q.Key, held), Effects{}
+	}
+	a.chosen.drop(q.Key)
+	return Reply{Verdict: VerdictYes}, Effects{Drop: true, State: a.raiseFloor(q.Ballot)}
+}
+
+// raiseFloor raises the floor to b; true asks for a sync.
+func (a *Acceptor) raiseFloor(b Ballot) bool {
+	if !a.durable.Floor.Less(b) {
+		return false
+	}
+	a.durable.Floor = b
+	return true
 }
 
 // promise remembers b for key. Evicting another key's promise raises the floor
@@ -148,12 +201,13 @@ func (a *Acceptor) reserve(b Ballot) bool {
 	return true
 }
 
-// Forget decides whether the hint for key, handed off as ballot b, may be
-// dropped: only if held is still that very record. When it says yes, the caller
+// Forget decides whether the hint for key, handed off as ballot b to the given
+// disks, may be dropped: only if held is still that very record and the group is
+// still that one, all rebuilt. When it says yes, the caller
 // must remove it from disk before the next step of this key. The key's promise
 // outlives the record. Call Forgot once after each batch.
-func (a *Acceptor) Forget(key string, b Ballot, held Record) bool {
-	if held.Blank() || held.Ballot != b {
+func (a *Acceptor) Forget(key string, b Ballot, disks Incarnations, held Record) bool {
+	if held.Blank() || held.Ballot != b || a.group.Disks != disks || a.group.AnyJoining() {
 		return false
 	}
 	a.chosen.drop(key)
@@ -167,3 +221,40 @@ func (a *Acceptor) Forget(key string, b Ballot, held Record) bool {
 // may have been handed off. It must be called before any reply that follows the
 // first Forget of the batch.
 func (a *Acceptor) Forgot() { a.epoch++ }
+
+// Join keeps an acceptor whose disk was lost from everything at or below floor,
+// which is what the others answered to the fence.
+func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }
+
+// Joining reports whether the acceptor may not vote.
+func (a *Acceptor) Joining() bool { return a.group.Joining[a.seat] }
+
+// Group returns the group as the acceptor knows it.
+func (a *Acceptor) Group() Group { return a.group }
+
+// Fence records a newer disk of a seat, which is joining, and returns a ballot
+// that is not below anything this acceptor promised, accepted, holds or has as
+// floor. The caller makes the group durable before it tells anyone.
+func (a *Acceptor) Fence(seat int, incarnation uint32) Ballot {
+	if a.group.Disks[seat] < incarnation {
+		a.group.Disks[seat] = incarnation
+		a.group.Joining[seat] = true
+	}
+	return Max(a.durable.Floor, Ballot{Time: a.durable.Horizon})
+}
+
+// Rebuilt records that the disk of a seat holds all that the group may count on.
+func (a *Acceptor) Rebuilt(seat int, incarnation uint32) {
+	if a.group.Disks[seat] == incarnation {
+		a.group.Joining[seat] = false
+	}
+}
+
+// Copy decides whether a joining data replica stores rec, which another acceptor
+// holds, in place of held. Its own floor does not bar copies.
+func (a *Acceptor) Copy(rec, held Record) Effects {
+	if !a.Joining() || !held.Ballot.Less(rec.Ballot) {
+		return Effects{}
+	}
+	return Effects{Put: true, State: a.reserve(rec.Ballot)}
+}

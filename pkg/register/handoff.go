@@ -14,6 +14,7 @@ type Hint struct {
 // ballot, synced.
 type Handoff struct {
 	partition uint16
+	disks     Incarnations
 	hints     []Hint
 	states    [][2]delivery // by hint and data replica
 	waiting   int
@@ -27,9 +28,10 @@ const (
 	deliveryRefused                 // holds a lower one or none, and may not take this
 )
 
-// NewHandoff prepares the delivery of hints, all of one partition.
-func NewHandoff(partition uint16, hints []Hint) *Handoff {
-	return &Handoff{partition: partition, hints: hints, states: make([][2]delivery, len(hints))}
+// NewHandoff prepares the delivery of hints, all of one partition, to the group
+// that the witness knows.
+func NewHandoff(partition uint16, disks Incarnations, hints []Hint) *Handoff {
+	return &Handoff{partition: partition, disks: disks, hints: hints, states: make([][2]delivery, len(hints))}
 }
 
 // Start returns each hint, as the accept that it was, for both data replicas.
@@ -38,7 +40,7 @@ func (h *Handoff) Start() []Send {
 	sends := make([]Send, 0, 2*len(h.hints))
 	for i, hint := range h.hints {
 		for seat := SeatD1; seat <= SeatD2; seat++ {
-			q := Request{Kind: KindAccept, Partition: h.partition, Key: hint.Key, Record: hint.Record}
+			q := Request{Kind: KindAccept, Partition: h.partition, Key: hint.Key, Record: hint.Record, Disks: h.disks}
 			sends = append(sends, Send{Seat: seat, Tag: uint32(i), Request: q})
 		}
 	}

@@ -9,6 +9,8 @@ const (
 	KindPrepare                 // promise Ballot; the record, with chosen and epoch
 	KindAccept                  // store Record at its ballot
 	KindChosen                  // Record at Ballot was accepted by a quorum; wants no reply
+	KindBar                     // witness: hold nothing for Key, and raise the floor to Ballot
+	KindCollect                 // data replica: drop the tombstone at Ballot, and raise the floor to it
 )
 
 // String names the kind as metrics and traces print it.
@@ -22,17 +24,54 @@ func (k Kind) String() string {
 		return "accept"
 	case KindChosen:
 		return "chosen"
+	case KindBar:
+		return "bar"
+	case KindCollect:
+		return "collect"
 	}
 	return "invalid"
 }
+
+// Incarnations are the disks of a group, by seat. A node whose disk was lost
+// takes a higher number, which the other two record before it may vote again.
+type Incarnations [Seats]uint32
+
+// olderThan reports whether o knows a newer disk of any seat.
+func (i Incarnations) olderThan(o Incarnations) bool {
+	for s := range Seats {
+		if i[s] < o[s] {
+			return true
+		}
+	}
+	return false
+}
+
+// Newest returns the higher number of each seat.
+func (i Incarnations) Newest(o Incarnations) Incarnations {
+	for s := range Seats {
+		i[s] = max(i[s], o[s])
+	}
+	return i
+}
+
+// Group is what an acceptor knows of its group's disks, its own included. It is
+// durable before the acceptor answers for it.
+type Group struct {
+	Disks   Incarnations
+	Joining [Seats]bool // lost, and not known to be rebuilt
+}
+
+// AnyJoining reports whether some disk of the group is not yet rebuilt.
+func (g Group) AnyJoining() bool { return g.Joining != [Seats]bool{} }
 
 // Request is one message to one acceptor of a partition's group.
 type Request struct {
 	Kind      Kind
 	Partition uint16
 	Key       string
-	Ballot    Ballot // prepare, chosen
-	Record    Record // accept
+	Ballot    Ballot       // prepare, chosen, bar, collect
+	Record    Record       // accept
+	Disks     Incarnations // all but chosen: the group as the sender knew it when its round began
 }
 
 // Verdict is how an acceptor, or the way to it, answered.
@@ -45,6 +84,9 @@ const (
 	VerdictRefused
 	// VerdictUnable: the acceptor can't take part now and did nothing.
 	VerdictUnable
+	// VerdictStale: the acceptor did nothing, since it knows a newer disk of the
+	// group than the sender did; Disks tells which.
+	VerdictStale
 	// VerdictLost: no answer; the request may have been taken, or may be yet.
 	VerdictLost
 	// VerdictUnsent: the request never left this process.
@@ -60,6 +102,8 @@ func (v Verdict) String() string {
 		return "refused"
 	case VerdictUnable:
 		return "unable"
+	case VerdictStale:
+		return "stale"
 	case VerdictLost:
 		return "lost"
 	case VerdictUnsent:
@@ -71,12 +115,13 @@ func (v Verdict) String() string {
 // Reply is an acceptor's answer to one request.
 type Reply struct {
 	Verdict Verdict
-	Record  Record // read, prepare: what it holds
-	Chosen  bool   // read, prepare: it knows that Record was accepted by a quorum
-	Epoch   uint64 // read, prepare: changes whenever a record is forgotten, and at every start
-	Highest Ballot // refused: the highest ballot known for the key
-	Held    Ballot // refused accept: the ballot of the record it holds
-	Floor   Ballot // refused accept: nothing at or below it is accepted any more
+	Record  Record       // read, prepare: what it holds
+	Chosen  bool         // read, prepare: it knows that Record was accepted by a quorum
+	Epoch   uint64       // read, prepare: changes whenever a record is forgotten, and at every start
+	Highest Ballot       // refused: the highest ballot known for the key
+	Held    Ballot       // refused: the ballot of the record it holds
+	Floor   Ballot       // refused: nothing at or below it is accepted any more
+	Disks   Incarnations // stale: the group as the acceptor knows it
 }
 
 // provesNotApplied reports whether this answer to an accept at b shows that
@@ -88,7 +133,7 @@ func (r Reply) provesNotApplied(b Ballot) bool {
 		return true
 	case VerdictRefused:
 		return r.Held.Less(b) && r.Floor.Less(b)
-	case VerdictYes, VerdictLost, VerdictUnable:
+	case VerdictYes, VerdictLost, VerdictUnable, VerdictStale:
 	}
 	return false
 }

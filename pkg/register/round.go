@@ -24,12 +24,15 @@ type Proposer interface {
 	Observe(b Ballot)
 }
 
-// Epochs is what a coordinator knows of the acceptors of one group.
-type Epochs interface {
-	// Known returns the newest epoch seen of each seat; 0 when none was.
-	Known() [Seats]uint64
-	// Learn takes in the epoch that a reply carried.
-	Learn(seat int, epoch uint64)
+// Knowledge is what a coordinator knows of the acceptors of one group.
+type Knowledge interface {
+	// Known returns the newest epoch seen of each seat, 0 when none was, and the
+	// newest disks heard of.
+	Known() ([Seats]uint64, Incarnations)
+	// LearnEpoch takes in the epoch that a reply carried.
+	LearnEpoch(seat int, epoch uint64)
+	// LearnDisks takes in the disks that a reply told of.
+	LearnDisks(disks Incarnations)
 }
 
 // Spec says what a Round is to do.
@@ -72,13 +75,14 @@ const (
 type Round struct {
 	spec     Spec
 	proposer Proposer
-	epochs   Epochs
+	known    Knowledge
 
 	phase phase
 	tag   uint32 // of the phase's requests; replies with another are late
 	poll  poll
 	pair  [2]int        // the two seats whose replies count
 	pre   [Seats]uint64 // epochs known before the first request of the attempt
+	disks Incarnations  // one set for all requests of the attempt
 	out   []Send
 
 	ballot    Ballot // of the attempt, from phasePrepare on
@@ -114,8 +118,8 @@ func (p *poll) outstanding() int {
 }
 
 // NewRound prepares an operation.
-func NewRound(spec Spec, proposer Proposer, epochs Epochs) *Round {
-	return &Round{spec: spec, proposer: proposer, epochs: epochs, writing: spec.Rewrite, out: make([]Send, 0, 4)}
+func NewRound(spec Spec, proposer Proposer, known Knowledge) *Round {
+	return &Round{spec: spec, proposer: proposer, known: known, writing: spec.Rewrite, out: make([]Send, 0, 4)}
 }
 
 // Start returns the first requests.
@@ -162,6 +166,13 @@ func (r *Round) take(seat int, reply Reply) {
 		r.poll.yes++
 	} else {
 		r.demote(seat, reply.Verdict)
+	}
+	if reply.Verdict == VerdictStale {
+		r.known.LearnDisks(reply.Disks)
+		if r.phase != phaseAccept {
+			r.begin() // with what was learned; nothing of this attempt counts
+			return
+		}
 	}
 	switch r.phase {
 	case phaseRead, phaseReread:
@@ -241,7 +252,7 @@ func (r *Round) begin() {
 		return
 	}
 	r.attempts++
-	r.pre = r.epochs.Known()
+	r.pre, r.disks = r.known.Known()
 	r.rereads = 0
 	if r.spec.Change == nil && !r.writing {
 		r.ask(phaseRead)
@@ -251,8 +262,8 @@ func (r *Round) begin() {
 	r.ask(phasePrepare)
 }
 
-// retry starts over after a refusal or a move: at once the first time, since
-// one look at the other's ballot is enough to pass it, and paused after that.
+// retry starts over after a refusal: at once the first time, since one look at
+// the other's ballot is enough to pass it, and paused after that.
 func (r *Round) retry() {
 	if r.attempts < 2 {
 		r.begin()
@@ -307,7 +318,7 @@ func (r *Round) askThird() {
 
 // send asks one seat what the phase asks.
 func (r *Round) send(seat int) {
-	q := Request{Partition: r.spec.Partition, Key: r.spec.Key}
+	q := Request{Partition: r.spec.Partition, Key: r.spec.Key, Disks: r.disks}
 	switch r.phase {
 	case phaseRead, phaseReread:
 		q.Kind = KindRead
@@ -324,8 +335,8 @@ func (r *Round) send(seat int) {
 
 // demote prefers the other seats for the rest of the operation.
 func (r *Round) demote(seat int, why Verdict) {
-	if why == VerdictRefused {
-		return // it answered; a higher ballot will do
+	if why == VerdictRefused || why == VerdictStale {
+		return // it answered, and will again when asked the right way
 	}
 	o := &r.spec.Order
 	for i := 0; i < Seats-1; i++ {
@@ -345,7 +356,7 @@ func (r *Round) chosen(rec Record) {
 }
 
 func (r *Round) lazy(seat int, q Request) {
-	q.Partition, q.Key = r.spec.Partition, r.spec.Key
+	q.Partition, q.Key, q.Disks = r.spec.Partition, r.spec.Key, r.disks
 	r.out = append(r.out, Send{Seat: seat, Request: q, Lazy: true})
 }
 
@@ -360,7 +371,7 @@ func (r *Round) moved() (lookAgainAt int, moved bool) {
 			lookAgainAt, moved = r.pair[1-i], true
 		}
 		r.pre[s] = reply.Epoch
-		r.epochs.Learn(s, reply.Epoch)
+		r.known.LearnEpoch(s, reply.Epoch)
 	}
 	return lookAgainAt, moved
 }

@@ -11,7 +11,7 @@ func (r *Round) onPrepare(seat int) {
 	}
 	if _, moved := r.moved(); moved {
 		// The other reply may be older than a delete that was since collected.
-		r.retry()
+		r.begin()
 		return
 	}
 	r.decide()
@@ -92,7 +92,7 @@ func (r *Round) thirdCanHelp() bool {
 		switch r.poll.replies[s].Verdict {
 		case VerdictRefused:
 			refused++
-		case VerdictUnable, VerdictLost, VerdictUnsent:
+		case VerdictUnable, VerdictStale, VerdictLost, VerdictUnsent:
 			failed++
 		case VerdictYes:
 		}

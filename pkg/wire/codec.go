@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/dyad-db/dyad/pkg/register"
 )
@@ -15,6 +16,13 @@ func appendString(b []byte, s string) []byte {
 func appendBallot(b []byte, x register.Ballot) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(x.Time))
 	return binary.BigEndian.AppendUint64(b, x.Proposer)
+}
+
+func appendDisks(b []byte, disks register.Incarnations) []byte {
+	for _, n := range disks {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	return b
 }
 
 func recordFlags(r register.Record) byte {
@@ -106,6 +114,14 @@ func (d *decoder) version() {
 
 func (d *decoder) ballot() register.Ballot {
 	return register.Ballot{Time: int64(d.uint64()), Proposer: d.uint64()}
+}
+
+func (d *decoder) disks() register.Incarnations {
+	var disks register.Incarnations
+	for s := range disks {
+		disks[s] = uint32(d.uvarint(math.MaxUint32))
+	}
+	return disks
 }
 
 func (d *decoder) record(flags byte) register.Record {

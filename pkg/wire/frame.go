@@ -42,6 +42,7 @@ const (
 	flagChosen                // reply: the record is known to be chosen
 	flagEpoch                 // reply: an epoch follows
 	flagRefusal               // reply: highest, held and floor follow
+	flagStale                 // reply: the group's disks follow
 )
 
 // AppendRequests appends the encoded frame to b.
@@ -55,9 +56,10 @@ func AppendRequests(b []byte, f RequestFrame) []byte {
 		b = append(b, byte(q.Kind))
 		b = binary.AppendUvarint(b, uint64(q.Partition))
 		b = appendString(b, q.Key)
+		b = appendDisks(b, q.Disks)
 		switch q.Kind {
 		case register.KindRead:
-		case register.KindPrepare, register.KindChosen:
+		case register.KindPrepare, register.KindChosen, register.KindBar, register.KindCollect:
 			b = appendBallot(b, q.Ballot)
 		case register.KindAccept:
 			b = append(b, recordFlags(q.Record))
@@ -81,10 +83,10 @@ func DecodeRequests(b []byte) (RequestFrame, error) {
 	}
 	f.Requests = make([]register.Request, 0, min(n, len(d.b)))
 	for range n {
-		q := register.Request{Kind: register.Kind(d.byte()), Partition: uint16(d.uvarint(1<<16 - 1)), Key: d.string()}
+		q := register.Request{Kind: register.Kind(d.byte()), Partition: uint16(d.uvarint(1<<16 - 1)), Key: d.string(), Disks: d.disks()}
 		switch q.Kind {
 		case register.KindRead:
-		case register.KindPrepare, register.KindChosen:
+		case register.KindPrepare, register.KindChosen, register.KindBar, register.KindCollect:
 			q.Ballot = d.ballot()
 		case register.KindAccept:
 			q.Record = d.record(d.byte())
@@ -123,6 +125,9 @@ func appendReply(b []byte, r *register.Reply) []byte {
 	if r.Verdict == register.VerdictRefused {
 		flags |= flagRefusal
 	}
+	if r.Verdict == register.VerdictStale {
+		flags |= flagStale
+	}
 	b = append(b, byte(r.Verdict), flags)
 	b = appendRecord(b, r.Record)
 	if flags&flagEpoch != 0 {
@@ -132,6 +137,9 @@ func appendReply(b []byte, r *register.Reply) []byte {
 		b = appendBallot(b, r.Highest)
 		b = appendBallot(b, r.Held)
 		b = appendBallot(b, r.Floor)
+	}
+	if flags&flagStale != 0 {
+		b = appendDisks(b, r.Disks)
 	}
 	return b
 }
@@ -151,7 +159,7 @@ func DecodeReplies(b []byte, want int) ([]register.Reply, error) {
 		r := &replies[i]
 		r.Verdict = register.Verdict(d.byte())
 		flags := d.byte()
-		if r.Verdict < register.VerdictYes || r.Verdict > register.VerdictUnable {
+		if r.Verdict < register.VerdictYes || r.Verdict > register.VerdictStale {
 			d.fail("a verdict that no node gives")
 		}
 		r.Record = d.record(flags)
@@ -161,6 +169,9 @@ func DecodeReplies(b []byte, want int) ([]register.Reply, error) {
 		}
 		if flags&flagRefusal != 0 {
 			r.Highest, r.Held, r.Floor = d.ballot(), d.ballot(), d.ballot()
+		}
+		if flags&flagStale != 0 {
+			r.Disks = d.disks()
 		}
 		if d.err != nil {
 			return nil, d.err
