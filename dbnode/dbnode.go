@@ -15,10 +15,12 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/dyad-db/dyad/dbnode/api"
+	"github.com/dyad-db/dyad/dbnode/membership"
 	"github.com/dyad-db/dyad/dbnode/repair"
 	"github.com/dyad-db/dyad/dbnode/replica"
 	"github.com/dyad-db/dyad/dbnode/store"
@@ -28,8 +30,14 @@ import (
 	"github.com/dyad-db/dyad/pkg/service"
 )
 
-// handoffIdle is how long the handoff waits before it looks for hints again.
-const handoffIdle = 250 * time.Millisecond
+// How long the workers wait before they look for work again.
+const (
+	handoffIdle = 250 * time.Millisecond
+	collectIdle = time.Second
+	entropyIdle = 5 * time.Second
+	rebuildIdle = 250 * time.Millisecond
+	helloIdle   = 50 * time.Millisecond // until admitted; then memberWorker waits longer
+)
 
 // Config of a node.
 type Config struct {
@@ -58,6 +66,7 @@ type Node struct {
 	store   Store
 	replica *replica.Replica
 	peers   *peers
+	entropy *repair.AntiEntropy
 	started time.Time
 }
 
@@ -72,12 +81,7 @@ func New(cfg Config, st Store) (*Node, error) {
 }
 
 func open(cfg Config, st Store) (*Node, error) {
-	number := -1
-	for i, node := range cfg.Nodes {
-		if node.ID == cfg.ID {
-			number = i
-		}
-	}
+	number := slices.IndexFunc(cfg.Nodes, func(n nodeclient.Node) bool { return n.ID == cfg.ID })
 	if number < 0 {
 		return nil, fmt.Errorf("node %q is not among the cluster's nodes", cfg.ID)
 	}
@@ -98,6 +102,11 @@ func open(cfg Config, st Store) (*Node, error) {
 	}
 	cfg.Logger.Info("store opened", slog.String("node", cfg.ID), slog.Duration("took", time.Since(started)))
 	return &Node{cfg: cfg, number: number, places: places, store: st, replica: r, started: started}, nil
+}
+
+// numberOf returns the number of the node with that id, or -1.
+func (n *Node) numberOf(id string) int {
+	return slices.IndexFunc(n.cfg.Nodes, func(node nodeclient.Node) bool { return node.ID == id })
 }
 
 // freshNumber returns a number that no process is likely to have drawn before;
@@ -124,6 +133,7 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 		Partitions: n.cfg.Partitions,
 		Acceptors:  n.replica,
 		Operator:   operator{n},
+		Peer:       operator{n},
 		Logger:     n.cfg.Logger,
 	})
 
@@ -131,10 +141,7 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 	defer cancel(nil)
 	workers, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		handoff := repair.NewHandoff(n.number, n.places, n.replica, n.peers, driver)
-		service.RunWorker(workers, handoff, handoffIdle, n.cfg.Logger)
-	})
+	n.startWorkers(workers, &wg, driver, cancel)
 	wg.Go(func() {
 		select {
 		case err := <-n.replica.Failed():
@@ -151,6 +158,20 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 		err = errors.Join(err, cause)
 	}
 	return errors.Join(err, n.Close())
+}
+
+// startWorkers starts the background work; wg is done when all of it ended.
+func (n *Node) startWorkers(ctx context.Context, wg *sync.WaitGroup, driver *drive.Driver, fail context.CancelCauseFunc) {
+	start := func(name string, w service.Worker, idle time.Duration) {
+		wg.Go(func() { service.RunWorker(ctx, w, idle, n.cfg.Logger.With(slog.String("worker", name))) })
+	}
+	start("handoff", repair.NewHandoff(n.number, n.places, n.replica, n.peers, driver), handoffIdle)
+	start("tombstones", repair.NewCollector(n.number, n.places, n.replica, n.peers, driver), collectIdle)
+	n.entropy = repair.NewAntiEntropy(n.number, n.places, n.peers, n.peers, driver, n.cfg.Logger)
+	start("anti-entropy", n.entropy, entropyIdle)
+	start("rebuild", repair.NewRebuild(n.number, n.places, n.replica, n.peers, driver, n.replica.Admitted, n.cfg.Logger), rebuildIdle)
+	member := membership.NewMember(n.number, n.replica, n.replica, n.peers, n.cfg.Logger)
+	start("membership", &memberWorker{member: member, admitted: n.replica.Admitted, fail: fail}, helloIdle)
 }
 
 // Close seals the replica and closes the store. It is for a node that is not

@@ -1,12 +1,15 @@
 package dbnode
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/dyad-db/dyad/dbnode/replica"
+	"github.com/dyad-db/dyad/pkg/digest"
 	"github.com/dyad-db/dyad/pkg/register"
 	"github.com/dyad-db/dyad/pkg/wire"
 )
@@ -14,8 +17,51 @@ import (
 // operator answers for the node as a whole.
 type operator struct{ n *Node }
 
-// Ready satisfies api.Operator: a node that runs serves.
-func (o operator) Ready() error { return nil }
+// Ready satisfies api.Operator: a node serves once its peers know this start of
+// its disk.
+func (o operator) Ready() error {
+	if !o.n.replica.Admitted() {
+		return errors.New("not yet known to another node; nothing is answered before")
+	}
+	return nil
+}
+
+// Hello satisfies api.Peer.
+func (o operator) Hello(h wire.Hello) (wire.Welcome, error) {
+	node := o.n.numberOf(h.From)
+	if node < 0 || node == o.n.number {
+		return wire.Welcome{}, fmt.Errorf("%q is no other node of this cluster", h.From)
+	}
+	r := o.n.replica
+	type result struct {
+		welcome wire.Welcome
+		err     error
+	}
+	landed := make(chan result, 1)
+	r.Hear(node, replica.Life(h.Life), func(before replica.Life, fences []register.Ballot, err error) {
+		w := wire.Welcome{Before: wire.Life(before)}
+		if h.Life.Joining {
+			for _, b := range fences {
+				w.Fences = append(w.Fences, wire.BallotJSON(b))
+			}
+		}
+		landed <- result{w, err}
+	})
+	out := <-landed
+	out.welcome.Life = wire.Life(r.Life())
+	out.welcome.Voting = r.Admitted() && !out.welcome.Life.Joining
+	return out.welcome, out.err
+}
+
+// Digest satisfies api.Peer.
+func (o operator) Digest(partition uint16) (digest.Tree, error) {
+	return ownDigest(o.n.replica, partition)
+}
+
+// Page satisfies api.Peer.
+func (o operator) Page(partition uint16, after string) ([]register.Hint, bool, error) {
+	return o.n.replica.Page(partition, after, wire.MaxPageRecords, wire.MaxPageBytes)
+}
 
 // Compact satisfies api.Operator.
 func (o operator) Compact() error { return o.n.store.Compact() }
@@ -30,8 +76,8 @@ func (o operator) Status() (wire.NodeStatus, error) {
 	s := n.replica.Status()
 	return wire.NodeStatus{
 		ID:            n.cfg.ID,
-		Incarnation:   s.Identity.Incarnation,
-		Boots:         s.Identity.Boots,
+		Life:          wire.Life(s.Identity.Lives[n.number]),
+		Serving:       n.replica.Admitted(),
 		UptimeSeconds: time.Since(n.started).Seconds(),
 		Partitions:    n.cfg.Partitions,
 		Data:          wire.Holding(s.Data),

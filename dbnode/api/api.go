@@ -8,13 +8,10 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/dyad-db/dyad/pkg/register"
 	"github.com/dyad-db/dyad/pkg/wire"
@@ -43,6 +40,7 @@ type Config struct {
 	Partitions int
 	Acceptors  Acceptors
 	Operator   Operator
+	Peer       Peer
 	Logger     *slog.Logger
 }
 
@@ -56,6 +54,9 @@ func New(cfg Config) http.Handler {
 	h := &handler{Config: cfg}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathFrame, h.frame)
+	mux.HandleFunc("POST "+wire.PathHello, h.hello)
+	mux.HandleFunc("GET "+wire.PathDigest, h.digest)
+	mux.HandleFunc("GET "+wire.PathPage, h.page)
 	mux.HandleFunc("POST "+wire.PathCompact, h.compact)
 	mux.HandleFunc("GET "+wire.PathStatus, h.status)
 	mux.HandleFunc("GET "+wire.PathLive, func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "live") })
@@ -80,10 +81,7 @@ func (h *handler) frame(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	if frame.To != h.NodeID || frame.Partitions != h.Partitions {
-		why := fmt.Sprintf("this is %s of a cluster with %d partitions; the frame is for %s with %d: check --nodes and --partitions",
-			h.NodeID, h.Partitions, frame.To, frame.Partitions)
-		h.Logger.Warn("frame refused", slog.String("reason", why))
+	if why := h.mismatch(frame.To, frame.Partitions); why != "" {
 		plain(w, http.StatusConflict, why)
 		return
 	}
@@ -101,8 +99,7 @@ func (h *handler) frame(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusServiceUnavailable, "the node is stopping")
 		return
 	}
-	w.Header().Set("Content-Type", wire.FrameType)
-	_, _ = w.Write(wire.AppendReplies(make([]byte, 0, 64*len(replies)), replies))
+	h.answerBytes(w, wire.AppendReplies(make([]byte, 0, 64*len(replies)), replies))
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -120,10 +117,7 @@ func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
 		plain(w, http.StatusInternalServerError, err.Error())
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.MarshalWrite(w, s); err != nil {
-		h.Logger.Debug("status not delivered", slog.Any("error", err))
-	}
+	h.answerJSON(w, s)
 }
 
 func (h *handler) compact(w http.ResponseWriter, _ *http.Request) {

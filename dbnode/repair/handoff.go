@@ -28,7 +28,11 @@ const (
 // Hints are what this node keeps as witness; *replica.Replica does.
 type Hints interface {
 	Hints(partition uint16, after string, limit int) ([]register.Hint, error)
-	Forget(partition uint16, hints []register.Hint, done func(forgotten int, err error))
+	Forget(partition uint16, disks register.Incarnations, hints []register.Hint, done func(forgotten int, err error))
+	Disks(partition uint16) register.Incarnations
+	// AnyJoining reports whether a disk of the group is being rebuilt: nothing is
+	// forgotten then.
+	AnyJoining(partition uint16) bool
 }
 
 // Rounds runs one register operation; *drive.Driver does.
@@ -42,75 +46,54 @@ type Handoff struct {
 	nodes  drive.Nodes
 	rounds Rounds
 	places placement.Map
-	own    []uint16 // partitions that this node is the witness of
-	next   int      // of own
-	after  string   // key that the last batch of own[next] ended with
-	work   bool     // the current pass over own met a hint that could be delivered
+	pass   pass
 }
 
 // NewHandoff returns the worker of the node with that number.
 func NewHandoff(node int, places placement.Map, hints Hints, nodes drive.Nodes, rounds Rounds) *Handoff {
-	h := &Handoff{hints: hints, nodes: nodes, rounds: rounds, places: places}
-	for p := range places.Partitions() {
-		if places.Seat(p, node) == register.SeatW {
-			h.own = append(h.own, uint16(p))
-		}
-	}
-	return h
+	return &Handoff{hints: hints, nodes: nodes, rounds: rounds, places: places, pass: newPass(places, node, register.SeatW)}
 }
 
 // Step delivers one batch of hints, or looks for some in one partition. It is
 // busy until a whole pass found nothing to deliver.
 func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
-	if len(h.own) == 0 {
+	partition, ok := h.pass.partition()
+	if !ok {
 		return false, nil
 	}
-	partition := h.own[h.next]
 	group := h.places.Group(int(partition))
-	if !h.nodes.Up(group[register.SeatD1]) || !h.nodes.Up(group[register.SeatD2]) {
-		return h.turn(), nil // it starts when both answer again
+	if !h.nodes.Up(group[register.SeatD1]) || !h.nodes.Up(group[register.SeatD2]) || h.hints.AnyJoining(partition) {
+		return h.pass.turn(), nil // it starts when both answer again
 	}
-	hints, err := h.hints.Hints(partition, h.after, batchHints)
+	hints, err := h.hints.Hints(partition, h.pass.after, batchHints)
 	if err != nil {
 		return false, fmt.Errorf("read the hints of partition %d: %w", partition, err)
 	}
 	if len(hints) == 0 {
-		return h.turn(), nil
+		return h.pass.turn(), nil
 	}
-	h.after = hints[len(hints)-1].Key
-	h.work = true
+	h.pass.after = hints[len(hints)-1].Key
+	h.pass.work = true
 	err = h.deliver(ctx, partition, hints)
 	if err != nil {
-		h.turn()
+		h.pass.turn()
 	}
 	return true, err
-}
-
-// turn goes on to the next partition; it reports whether another pass is worth
-// while at once.
-func (h *Handoff) turn() bool {
-	h.after = ""
-	h.next++
-	if h.next < len(h.own) {
-		return true
-	}
-	h.next = 0
-	work := h.work
-	h.work = false
-	return work
 }
 
 // deliver forwards the hints, forgets those that arrived, and rewrites those
 // that a floor or a promise keeps out; a later pass looks at these again.
 func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []register.Hint) error {
-	handoff := register.NewHandoff(partition, hints)
+	disks := h.hints.Disks(partition)
+	handoff := register.NewHandoff(partition, disks, hints)
 	if err := h.exchange(ctx, partition, handoff); err != nil {
 		return err
 	}
 	delivered := handoff.Delivered()
-	forgotten := make(chan error, 1)
-	h.hints.Forget(partition, delivered, func(_ int, err error) { forgotten <- err })
-	if err := <-forgotten; err != nil {
+	err := await(func(done func(error)) {
+		h.hints.Forget(partition, disks, delivered, func(_ int, err error) { done(err) })
+	})
+	if err != nil {
 		return fmt.Errorf("forget delivered hints: %w", err)
 	}
 	refused, seats := handoff.Refused()

@@ -40,6 +40,22 @@ func (r *Replica) Disks(partition uint16) register.Incarnations {
 	return p.acc.Group().Disks
 }
 
+// AnyJoining reports whether some disk of a partition's group is not rebuilt.
+func (r *Replica) AnyJoining(partition uint16) bool {
+	p := r.parts[partition]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.acc.Group().AnyJoining()
+}
+
+// Joining reports whether this node may not vote yet in a partition.
+func (r *Replica) Joining(partition uint16) bool {
+	p := r.parts[partition]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.acc.Joining()
+}
+
 // Forget drops those of the hints that are still the very records given, and
 // calls done with their number when that is durable. The caller has proof that
 // both data replicas hold at least these ballots, synced, on those disks.

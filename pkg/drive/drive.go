@@ -24,7 +24,8 @@ const DefaultHedge = 20 * time.Millisecond
 const (
 	replyRoom   = 64 // replies that may wait for the goroutine; more count as lost
 	firstPause  = time.Millisecond
-	longestWait = 32 * time.Millisecond // between two attempts
+	longestWait = 32 * time.Millisecond  // between two attempts
+	avoidance   = 500 * time.Millisecond // of a node that said it can't take part
 )
 
 // Nodes sends to the cluster's nodes, numbered in the order of their ids.
@@ -120,7 +121,7 @@ func (d *Driver) order(partition int, prefer []int) [register.Seats]int {
 				r = i
 			}
 		}
-		if !d.cfg.Nodes.Up(group[seat]) {
+		if !d.usable(group[seat]) {
 			r += 2 * register.Seats
 		}
 		return r
@@ -132,6 +133,12 @@ func (d *Driver) order(partition int, prefer []int) [register.Seats]int {
 		}
 	}
 	return o
+}
+
+// usable reports whether a node is thought to answer, and to take part.
+func (d *Driver) usable(node int) bool {
+	since := time.Now().UnixMicro() - d.unable[node].Load()
+	return d.cfg.Nodes.Up(node) && since > avoidance.Microseconds()
 }
 
 type answer struct {
@@ -157,6 +164,9 @@ func (r *run) loop(ctx context.Context) {
 	for !r.round.Done() {
 		select {
 		case a := <-r.replies:
+			if a.reply.Verdict == register.VerdictUnable {
+				r.driver.unable[r.group[a.seat]].Store(time.Now().UnixMicro())
+			}
 			r.send(r.round.Reply(a.seat, a.tag, a.reply))
 		case <-timer.C:
 			r.tick()

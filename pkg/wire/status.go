@@ -36,9 +36,9 @@ type HintHolding struct {
 
 // NodeStatus is what a node says of itself.
 type NodeStatus struct {
-	ID            string        `json:"id"`
-	Incarnation   uint64        `json:"incarnation"`
-	Boots         uint64        `json:"boots"`
+	ID string `json:"id"`
+	Life
+	Serving       bool          `json:"serving"` // its acceptors answer
 	UptimeSeconds float64       `json:"uptime_seconds"`
 	Partitions    int           `json:"partitions"`
 	Data          Holding       `json:"data"`
@@ -90,6 +90,11 @@ func (c *ClusterStatus) Judge() {
 		if !n.Up || n.Status == nil {
 			c.Missing = append(c.Missing, fmt.Sprintf("%s is down: %s", n.ID, n.Error))
 			continue
+		}
+		if n.Status.Joining {
+			c.Missing = append(c.Missing, fmt.Sprintf("%s is being rebuilt", n.ID))
+		} else if !n.Status.Serving {
+			c.Missing = append(c.Missing, fmt.Sprintf("%s waits for another node before it serves", n.ID))
 		}
 		for _, h := range n.Status.Hints {
 			if k := h.Records + h.Tombstones; k > 0 {

@@ -1,0 +1,171 @@
+// Package membership keeps a node whose disk was lost or rolled back from
+// voting. A node shows its peers which disk it runs on, and how often that was
+// started, before its acceptors answer anything, and every second after.
+//
+// Invariants:
+//   - A node votes only after a peer has durably recorded this start of this
+//     disk, and no peer that answered knows a later one.
+//   - A blank disk joins a brand-new cluster only if both peers say that they
+//     have never heard of this node; otherwise it is a lost disk, and takes an
+//     incarnation that is higher than any that either peer knows.
+//   - A lost disk takes part only behind the fence of both peers, and votes in a
+//     partition only once that is rebuilt.
+package membership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/dyad-db/dyad/dbnode/replica"
+	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// ErrLostDisk says that the node's disk is an old copy: a peer has seen a later
+// start of it. It must be set aside, and the node started on a blank one.
+var ErrLostDisk = errors.New("this disk is an old copy: a peer has seen a later start of it")
+
+// Welcome is a peer's answer when it has recorded the life that it was shown.
+type Welcome struct {
+	Life   replica.Life      // its own
+	Voting bool              // whether it may vote
+	Before replica.Life      // what it knew of this node before
+	Fences []register.Ballot // by partition, if this node is joining
+}
+
+// Peers asks the other nodes.
+type Peers interface {
+	Hello(ctx context.Context, node int, life replica.Life) (Welcome, error)
+}
+
+// Replica is what membership decides about; *replica.Replica does.
+type Replica interface {
+	Life() replica.Life
+	Hear(node int, life replica.Life, done func(before replica.Life, fences []register.Ballot, err error))
+	Form(done func(error))
+	Rejoin(incarnation uint32, done func(error))
+	Raise(fences []register.Ballot, done func(error))
+}
+
+// Admission lets the acceptors answer.
+type Admission interface {
+	Admit()
+	Admitted() bool
+}
+
+// Member is the worker that shows this node's life to its peers.
+type Member struct {
+	node      int
+	replica   Replica
+	admission Admission
+	peers     Peers
+	logger    *slog.Logger
+}
+
+// NewMember returns the worker of the node with that number.
+func NewMember(node int, r Replica, a Admission, peers Peers, logger *slog.Logger) *Member {
+	return &Member{node: node, replica: r, admission: a, peers: peers, logger: logger}
+}
+
+// Step shows the own life to both peers and does what their answers call for. It
+// is busy while another step should follow soon. The error wraps ErrLostDisk if
+// the disk must be set aside.
+func (m *Member) Step(ctx context.Context) (busy bool, err error) {
+	own := m.replica.Life()
+	welcomes := m.ask(ctx, own)
+	for _, w := range welcomes {
+		if w.answer == nil {
+			continue
+		}
+		if err := m.hear(w.node, w.answer.Life); err != nil {
+			return false, err
+		}
+	}
+	action := decide(own, m.admission.Admitted(), answers(welcomes))
+	switch action.kind {
+	case wait:
+		return false, m.waitingFor(own, welcomes)
+	case nothing:
+		return false, nil
+	case form:
+		m.logger.Info("brand-new cluster: no peer has heard of this node")
+		return true, await(m.replica.Form)
+	case rejoin:
+		m.logger.Warn("the disk was lost: joining anew, and rebuilding from the other nodes", slog.Uint64("incarnation", uint64(action.incarnation)))
+		return true, await(func(done func(error)) { m.replica.Rejoin(action.incarnation, done) })
+	case setAside:
+		return false, ErrLostDisk
+	case raise:
+		if err := await(func(done func(error)) { m.replica.Raise(action.fences, done) }); err != nil {
+			return false, err
+		}
+		m.admission.Admit()
+		return false, nil
+	case admit:
+		m.admission.Admit()
+		return false, nil
+	}
+	return false, fmt.Errorf("membership: unknown action %d", action.kind)
+}
+
+type asked struct {
+	node   int
+	answer *Welcome
+	err    error
+}
+
+func (m *Member) ask(ctx context.Context, own replica.Life) []asked {
+	var out []asked
+	for n := range placement.Nodes {
+		if n != m.node {
+			out = append(out, asked{node: n})
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range out {
+		wg.Go(func() {
+			w, err := m.peers.Hello(ctx, out[i].node, own)
+			if err != nil {
+				out[i].err = err
+				return
+			}
+			out[i].answer = &w
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+func answers(all []asked) []Welcome {
+	var out []Welcome
+	for _, a := range all {
+		if a.answer != nil {
+			out = append(out, *a.answer)
+		}
+	}
+	return out
+}
+
+func (m *Member) hear(node int, life replica.Life) error {
+	return await(func(done func(error)) {
+		m.replica.Hear(node, life, func(_ replica.Life, _ []register.Ballot, err error) { done(err) })
+	})
+}
+
+func (m *Member) waitingFor(own replica.Life, all []asked) error {
+	for _, a := range all {
+		if a.err != nil {
+			return fmt.Errorf("waiting for node %d before taking part (incarnation %d): %w", a.node, own.Incarnation, a.err)
+		}
+	}
+	return errors.New("waiting for both other nodes to be able to vote, since this node's disk was lost")
+}
+
+func await(start func(done func(error))) error {
+	landed := make(chan error, 1)
+	start(func(err error) { landed <- err })
+	return <-landed
+}

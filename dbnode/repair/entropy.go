@@ -1,0 +1,180 @@
+package repair
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/dyad-db/dyad/pkg/digest"
+	"github.com/dyad-db/dyad/pkg/drive"
+	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// quietTime is how long a bucket must stand still, and differ, before its keys
+// are compared: writes under way make replicas differ for a moment.
+const quietTime = 50 * time.Millisecond
+
+// Contents lets a worker see what the nodes hold, this one included.
+type Contents interface {
+	Digest(ctx context.Context, node int, partition uint16) (digest.Tree, error)
+	Page(ctx context.Context, node int, partition uint16, after string) (records []register.Hint, more bool, err error)
+}
+
+// Findings count what anti-entropy did since the start.
+type Findings struct {
+	Passes atomic.Int64 // through all partitions of this node
+	Found  atomic.Int64 // keys in which two data replicas differed, and which were healed
+	Last   atomic.Int64 // end of the last pass, microseconds since the Unix epoch
+}
+
+// AntiEntropy is the worker that compares the two data replicas of a partition
+// by digest and reads what differs, which repairs it. In a healthy cluster it
+// finds nothing.
+type AntiEntropy struct {
+	Findings
+
+	compare comparer
+	nodes   drive.Nodes
+	pass    pass
+	logger  *slog.Logger
+}
+
+// NewAntiEntropy returns the worker of the node with that number.
+func NewAntiEntropy(node int, places placement.Map, contents Contents, nodes drive.Nodes, rounds Rounds, logger *slog.Logger) *AntiEntropy {
+	return &AntiEntropy{
+		compare: comparer{contents: contents, rounds: rounds, places: places},
+		nodes:   nodes,
+		pass:    newPass(places, node, register.SeatD1),
+		logger:  logger,
+	}
+}
+
+// Step compares one partition.
+func (a *AntiEntropy) Step(ctx context.Context) (busy bool, err error) {
+	partition, ok := a.pass.partition()
+	if !ok {
+		return false, nil
+	}
+	defer func() {
+		if a.pass.next == 0 {
+			a.Passes.Add(1)
+			a.Last.Store(time.Now().UnixMicro())
+		}
+	}()
+	if !a.nodes.Up(a.compare.places.Group(int(partition))[register.SeatD2]) {
+		return a.pass.turn(), nil
+	}
+	differing, err := a.compare.stuck(ctx, partition)
+	if err != nil || len(differing) == 0 {
+		return a.pass.turn() && err == nil, err
+	}
+	found, err := a.compare.heal(ctx, partition, differing)
+	a.Found.Add(int64(found))
+	if found > 0 {
+		a.logger.Warn("anti-entropy healed records that the data replicas did not share",
+			slog.Int("partition", int(partition)), slog.Int("records", found))
+	}
+	return a.pass.turn() && err == nil, err
+}
+
+// comparer compares the two data replicas of a partition.
+type comparer struct {
+	contents Contents
+	rounds   Rounds
+	places   placement.Map
+}
+
+// trees returns the digests of both data replicas.
+func (c *comparer) trees(ctx context.Context, partition uint16) (trees [2]digest.Tree, err error) {
+	group := c.places.Group(int(partition))
+	for seat := range trees {
+		if trees[seat], err = c.contents.Digest(ctx, group[seat], partition); err != nil {
+			return trees, err
+		}
+	}
+	return trees, nil
+}
+
+// stuck returns the buckets that differ and stand still.
+func (c *comparer) stuck(ctx context.Context, partition uint16) ([]int, error) {
+	first, err := c.trees(ctx, partition)
+	if err != nil || first[0] == first[1] {
+		return nil, err
+	}
+	timer := time.NewTimer(quietTime)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-timer.C:
+	}
+	second, err := c.trees(ctx, partition)
+	if err != nil {
+		return nil, err
+	}
+	moved := map[int]bool{}
+	for seat := range first {
+		for _, b := range first[seat].Diff(&second[seat]) {
+			moved[b] = true
+		}
+	}
+	var out []int
+	for _, b := range second[0].Diff(&second[1]) {
+		if !moved[b] {
+			out = append(out, b)
+		}
+	}
+	return out, nil
+}
+
+// heal compares the keys of the given buckets and reads those that differ, which
+// repairs them. It returns how many it healed.
+func (c *comparer) heal(ctx context.Context, partition uint16, buckets []int) (healed int, err error) {
+	var wanted [digest.Buckets]bool
+	for _, b := range buckets {
+		wanted[b] = true
+	}
+	group := c.places.Group(int(partition))
+	var held [2]map[string]register.Ballot
+	for seat := range held {
+		if held[seat], err = c.list(ctx, group[seat], partition, &wanted); err != nil {
+			return 0, err
+		}
+	}
+	for seat := range held {
+		for key, ballot := range held[seat] {
+			if held[1-seat][key] == ballot {
+				continue
+			}
+			delete(held[1-seat], key) // so as not to meet it twice
+			q := drive.Request{Key: key, Prefer: []int{register.SeatD1, register.SeatD2}, Deadline: time.Now().Add(batchTimeout)}
+			if _, err := c.rounds.Do(ctx, q); err != nil {
+				return healed, err
+			}
+			healed++
+		}
+	}
+	return healed, nil
+}
+
+// list returns the ballots that a node holds in some buckets of a partition.
+func (c *comparer) list(ctx context.Context, node int, partition uint16, wanted *[digest.Buckets]bool) (map[string]register.Ballot, error) {
+	out := map[string]register.Ballot{}
+	for after, more := "", true; more; {
+		var page []register.Hint
+		var err error
+		if page, more, err = c.contents.Page(ctx, node, partition, after); err != nil {
+			return nil, err
+		}
+		for _, r := range page {
+			after = r.Key
+			if wanted[digest.Bucket(placement.Hash(r.Key))] {
+				out[r.Key] = r.Record.Ballot
+			}
+		}
+		more = more && len(page) > 0
+	}
+	return out, nil
+}
