@@ -49,10 +49,11 @@ type Config struct {
 
 // Driver runs rounds. It is safe for concurrent use.
 type Driver struct {
-	cfg   Config
-	clock sharedClock
-	known []knowledge                             // by partition
-	disks atomic.Pointer[[placement.Nodes]uint32] // newest of each node
+	cfg    Config
+	clock  sharedClock
+	known  []knowledge                             // by partition
+	disks  atomic.Pointer[[placement.Nodes]uint32] // newest of each node
+	unable [placement.Nodes]atomic.Int64           // when each node last said that it can't take part, Unix microseconds
 }
 
 // New returns a Driver with an id that no process used before.
