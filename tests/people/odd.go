@@ -2,13 +2,16 @@ package people
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
 // odd returns the rows that every run starts with: what is rare, valid, and
 // easily got wrong, in names, ids, addresses and groups. A code point is
 // written as an escape where a reader could not tell it from another.
-func odd() []Person {
+func odd() []Person { return slices.Concat(oddValues(), oddSpellings()) }
+
+func oddValues() []Person {
 	longest := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." +
 		strings.Repeat("d", 49) + ".example.com" // 254 bytes
 	return []Person{
@@ -44,6 +47,15 @@ func odd() []Person {
 		{"wolfe", "Hubert Blaine Wolfeschlegelsteinhausenbergerdorff Sr.", "wolfe@example.com", 5},
 		{"keihana", "Janice Keihanaikukauakahihuliheekahaunaele", "k@example.com", 5},
 
+		// Addresses.
+		{"email-symbols", "Ada", "!#$%&'*+-/=?^_`{|}~@example.com", 10},
+		{"email-case", "Ada", "Ada.LOVELACE@Example.ORG", 10},
+		{"email-numbers", "Ada", "1@2.3.example", 10},
+	}
+}
+
+func oddSpellings() []Person {
+	return []Person{
 		// Letters that look like punctuation, and the other way round.
 		{"okina", "Ka\u02BBiulani", "kaiulani@example.com", 6},
 		{"typographic", "O\u2019Brien", "o'brien@example.com", 6},
@@ -80,10 +92,5 @@ func odd() []Person {
 		{"persian", "علی\u200Cرضا", "alireza@example.com", 9},
 		{"sinhala", "ශ\u0DCA\u200Dරී", "sri@example.com", 9},
 		{"both-directions", "דוד Smith محمد", "david@example.com", 9},
-
-		// Addresses.
-		{"email-symbols", "Ada", "!#$%&'*+-/=?^_`{|}~@example.com", 10},
-		{"email-case", "Ada", "Ada.LOVELACE@Example.ORG", 10},
-		{"email-numbers", "Ada", "1@2.3.example", 10},
 	}
 }

@@ -31,6 +31,7 @@ func (j *judge) Failed() bool     { return len(j.said) > 0 }
 func (j *judge) Errorf(format string, args ...any) {
 	j.said = append(j.said, fmt.Sprintf(format, args...))
 }
+
 func (j *judge) Logf(format string, args ...any) {
 	j.said = append(j.said, fmt.Sprintf(format, args...))
 }
@@ -105,10 +106,10 @@ func TestTheEndOfATestKillsItsChildren(t *testing.T) {
 
 func TestFreeAddressesDiffer(t *testing.T) {
 	seen := map[string]bool{}
-	for _, a := range FreeAddresses(t, 50) {
+	for _, a := range FreeAddresses(t, 500) {
 		seen[a] = true
 	}
-	assert.Len(t, seen, 50)
+	assert.Len(t, seen, 500)
 }
 
 func TestLogShowsTheEnd(t *testing.T) {

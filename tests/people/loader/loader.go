@@ -69,7 +69,7 @@ func (s Summary) rate() float64 {
 
 // Err is nil if every row was stored and read back equal.
 func (s Summary) Err() error {
-	if s.ReadBack == s.Rows && s.Created+s.Existing == s.Rows && s.Failed == 0 && s.Differs == 0 {
+	if s.ReadBack == s.Rows && s.Failed == 0 && s.Differs == 0 {
 		return nil
 	}
 	return errors.New("not every row was stored and read back equal")

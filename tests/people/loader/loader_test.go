@@ -19,13 +19,13 @@ import (
 	"github.com/dyad-db/dyad/tests/restclient/resttest"
 )
 
-// load loads 300 rows through gateway.
+// load loads 120 rows through gateway.
 func load(t *testing.T, gateway *resttest.Gateway) (loader.Config, []people.Person, loader.Summary) {
 	t.Helper()
 	client := restclient.New(time.Minute, resttest.Start(t, gateway))
 	t.Cleanup(client.Close)
 	config := loader.Config{Client: client, Connections: 8, RetryWait: time.Nanosecond}
-	rows := slices.Collect(people.Generate(1, 300))
+	rows := slices.Collect(people.Generate(1, 120))
 	summary, err := loader.Load(t.Context(), config, rows)
 	require.NoError(t, err)
 	return config, rows, summary
@@ -35,22 +35,22 @@ func TestLoadAndLoadAgain(t *testing.T) {
 	gateway := &resttest.Gateway{}
 	config, rows, summary := load(t, gateway)
 	require.NoError(t, summary.Err(), summary.Problems)
-	assert.Equal(t, 300, gateway.Len())
+	assert.Equal(t, 120, gateway.Len())
 	summary.Took = 2 * time.Second
-	assert.Equal(t, "loaded 300, read back 300, different 0, in 2.0 s (300 requests/s)", summary.String())
+	assert.Equal(t, "loaded 120, read back 120, different 0, in 2.0 s (120 requests/s)", summary.String())
 
 	last := 0
 	config.Progress = func(done, of int) {
 		assert.Equal(t, last+1, done)
-		assert.Equal(t, 600, of)
+		assert.Equal(t, 240, of)
 		last = done
 	}
 	summary, err := loader.Load(t.Context(), config, rows)
 	require.NoError(t, err)
 	require.NoError(t, summary.Err(), summary.Problems)
-	assert.Equal(t, 600, last)
+	assert.Equal(t, 240, last)
 	summary.Took = 2 * time.Second
-	assert.Equal(t, "loaded 300 (300 were there), read back 300, different 0, in 2.0 s (300 requests/s)", summary.String())
+	assert.Equal(t, "loaded 120 (120 were there), read back 120, different 0, in 2.0 s (120 requests/s)", summary.String())
 }
 
 func TestDifferencesAreFound(t *testing.T) {
@@ -85,7 +85,7 @@ func TestAnotherUserInThePlaceIsADifference(t *testing.T) {
 	require.NoError(t, err)
 	require.Error(t, summary.Err())
 	assert.Equal(t, 1, summary.Differs)
-	assert.Equal(t, 299, summary.ReadBack)
+	assert.Equal(t, 119, summary.ReadBack)
 }
 
 // failing answers the first n tries of each request with status.
@@ -111,15 +111,15 @@ func TestA503IsTriedAgainAFewTimes(t *testing.T) {
 
 	_, _, summary = load(t, failing(http.StatusServiceUnavailable, 6))
 	require.Error(t, summary.Err())
-	assert.Equal(t, 300, summary.Failed)
+	assert.Equal(t, 120, summary.Failed)
 	assert.Contains(t, summary.Problems[0], "unavailable (503)")
-	assert.Contains(t, summary.String(), "read back 0, different 0, failed 300,")
+	assert.Contains(t, summary.String(), "read back 0, different 0, failed 120,")
 }
 
 func TestNothingElseIsTriedAgain(t *testing.T) {
 	for _, status := range []int{http.StatusInternalServerError, http.StatusGatewayTimeout, http.StatusNotFound} {
 		_, _, summary := load(t, failing(status, 1))
-		assert.Equal(t, 300, summary.Failed)
+		assert.Equal(t, 120, summary.Failed)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestALostCreateIsAFailure(t *testing.T) {
 	}})
 	require.Error(t, summary.Err())
 	assert.Equal(t, 1, summary.Failed)
-	assert.Equal(t, 299, summary.ReadBack)
+	assert.Equal(t, 119, summary.ReadBack)
 }
 
 func TestLoadEndsWithItsContext(t *testing.T) {
@@ -142,6 +142,20 @@ func TestLoadEndsWithItsContext(t *testing.T) {
 		Intercept: func(http.ResponseWriter, *http.Request) bool { cancel(); return false },
 	}))
 	defer client.Close()
-	_, err := loader.Load(ctx, loader.Config{Client: client, Connections: 2}, slices.Collect(people.Generate(1, 300)))
+	_, err := loader.Load(ctx, loader.Config{Client: client, Connections: 2}, slices.Collect(people.Generate(1, 120)))
 	assert.ErrorIs(t, err, context.Canceled)
+}
+
+func TestErr(t *testing.T) {
+	good := loader.Summary{Rows: 3, Created: 2, Existing: 1, ReadBack: 3}
+	assert.NoError(t, good.Err())
+	for title, spoil := range map[string]func(s *loader.Summary){
+		"not all read":          func(s *loader.Summary) { s.ReadBack = 2 },
+		"failed create":         func(s *loader.Summary) { s.Failed = 1 },
+		"create answered wrong": func(s *loader.Summary) { s.Differs = 1 },
+	} {
+		bad := good
+		spoil(&bad)
+		assert.Error(t, bad.Err(), title)
+	}
 }
