@@ -1,0 +1,75 @@
+package rocks
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/linxGnu/grocksdb"
+
+	"github.com/dyad-db/dyad/dbnode/store"
+)
+
+// makeDir makes dir and the directories above it, each one durable: otherwise a
+// power cut could take the whole directory away, synced files and all.
+func makeDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil:
+		return &os.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	f, err := os.Open(parent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// openDB opens RocksDB. The options make it refuse a damaged log, for a lost
+// acknowledged write breaks the promises of this node. Only the batch that a
+// power cut left half written may go, and the log shows whether it is that one.
+func openDB(options *grocksdb.Options, dir string) (*grocksdb.DB, error) {
+	db, err := grocksdb.OpenDb(options, dir)
+	if err == nil {
+		return db, nil
+	}
+	if isLocked(err) {
+		return nil, fmt.Errorf("%w: %s; stop the process that has it open or use another directory", store.ErrLocked, dir)
+	}
+	if !strings.HasPrefix(err.Error(), "Corruption:") {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	torn, logErr := tornAtEnd(dir)
+	if logErr != nil {
+		return nil, fmt.Errorf("open %s: %w, and its log: %w", dir, err, logErr)
+	}
+	if torn {
+		options.SetWALRecoveryMode(grocksdb.PointInTimeRecovery)
+		if db, err = grocksdb.OpenDb(options, dir); err == nil {
+			return db, nil
+		}
+	}
+	return nil, fmt.Errorf("%s is damaged and may lack acknowledged writes: %w; "+
+		"don't run this node on it: treat its disk as lost and rebuild the node", dir, err)
+}
+
+// isLocked knows the two texts of RocksDB, which gives no code: the first when
+// this process has the directory open, the second when another has.
+func isLocked(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "lock hold by current process") || strings.Contains(text, "While lock file")
+}

@@ -1,0 +1,286 @@
+package latency
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dyad-db/dyad/tests/people"
+	"github.com/dyad-db/dyad/tests/restclient"
+)
+
+// The mix of requests, in percent; the rest deletes.
+const (
+	shareGet    = 40
+	shareCreate = 20
+	shareUpdate = 25
+)
+
+// shareMissing is how many of a hundred requests are aimed at the wrong kind of
+// id on purpose: a create at one that is taken, anything else at one that was
+// deleted. 409 and 404 are then the right answer.
+const shareMissing = 10
+
+// maxProblems bounds how many failures a run describes.
+const maxProblems = 20
+
+// Config says who asks, whom, and how fast.
+type Config struct {
+	Client    *restclient.Client
+	Clients   int
+	PerSecond float64              // requests of one client, which waits for each answer
+	Shared    []restclient.User    // stored before, read by all, changed by none
+	NewUser   func() people.Person // rows for creates, their ids unique; called by one client at a time
+	PIDs      func() []int         // the cluster's processes, for the table; may be nil
+}
+
+// Workload is clients that send all kinds of requests, each sure of what the
+// answer has to be: nobody else writes to a client's own ids.
+type Workload struct {
+	config  Config
+	clients []*client
+	rows    sync.Mutex   // guards config.NewUser
+	phase   atomic.Int32 // index of the present one
+	phases  []phase      // for Enter and Report, which one goroutine calls
+
+	mu       sync.Mutex
+	problems []string
+}
+
+// sample is one request.
+type sample struct {
+	phase int32
+	took  time.Duration
+	end   verdict
+}
+
+// verdict is how a request came out.
+type verdict uint8
+
+const (
+	correct verdict = iota
+	wrong           // answered, but not with the truth
+	failed          // 5xx or no answer
+)
+
+// client is one of the askers. live and gone are its books: what each of its
+// ids must answer.
+type client struct {
+	w       *Workload
+	rng     *rand.Rand
+	live    []restclient.User
+	gone    []string
+	samples []sample
+}
+
+// New returns a workload. Enter a phase before Run.
+func New(c Config) *Workload {
+	w := &Workload{config: c}
+	w.phase.Store(-1)
+	for i := range c.Clients {
+		w.clients = append(w.clients, &client{w: w, rng: rand.New(rand.NewPCG(uint64(i), 1))})
+	}
+	return w
+}
+
+// Run sends requests until ctx ends, and returns when the last was answered.
+func (w *Workload) Run(ctx context.Context) {
+	interval := time.Duration(float64(time.Second) / w.config.PerSecond)
+	var wg sync.WaitGroup
+	for _, c := range w.clients {
+		wg.Go(func() { c.run(ctx, interval) })
+	}
+	wg.Wait()
+}
+
+// run sends one request per interval. A late answer delays the next request and
+// is not made up for.
+func (c *client) run(ctx context.Context, interval time.Duration) {
+	timer := time.NewTimer(time.Duration(c.rng.Int64N(int64(interval)))) // not all at the same instant
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		start := time.Now()
+		// The last request is answered in full although the run is over.
+		c.step(context.WithoutCancel(ctx))
+		timer.Reset(max(interval-time.Since(start), 0))
+	}
+}
+
+// step sends one request and judges its answer.
+func (c *client) step(ctx context.Context) {
+	missing := c.rng.IntN(100) < shareMissing
+	switch draw := c.rng.IntN(100); {
+	case draw < shareGet:
+		c.get(ctx, missing)
+	case draw < shareGet+shareCreate || len(c.live) == 0:
+		c.create(ctx, missing)
+	case draw < shareGet+shareCreate+shareUpdate:
+		c.update(ctx, missing)
+	default:
+		c.remove(ctx, missing)
+	}
+}
+
+func (c *client) get(ctx context.Context, missing bool) {
+	switch {
+	case missing && len(c.gone) > 0:
+		id := c.gone[c.rng.IntN(len(c.gone))]
+		c.judge("get", id, restclient.NotFound, nil, c.w.config.Client.Get(ctx, id))
+	case len(c.live) > 0 && c.rng.IntN(3) > 0:
+		i := c.rng.IntN(len(c.live))
+		u := c.live[i]
+		if c.judge("get", u.ID, restclient.OK, &u, c.w.config.Client.Get(ctx, u.ID)) != correct {
+			c.forget(i) // told once is enough
+		}
+	default:
+		u := c.w.config.Shared[c.rng.IntN(len(c.w.config.Shared))]
+		c.judge("get", u.ID, restclient.OK, &u, c.w.config.Client.Get(ctx, u.ID))
+	}
+}
+
+func (c *client) create(ctx context.Context, missing bool) {
+	row := c.w.newUser()
+	if missing && len(c.live) > 0 {
+		row.ID = c.live[c.rng.IntN(len(c.live))].ID
+		c.judge("create", row.ID, restclient.Exists, nil, c.w.config.Client.Create(ctx, restclient.User(row)))
+		return
+	}
+	want := restclient.User(row.Stored())
+	if c.judge("create", row.ID, restclient.OK, &want, c.w.config.Client.Create(ctx, restclient.User(row))) == correct {
+		c.live = append(c.live, want)
+	}
+}
+
+func (c *client) update(ctx context.Context, missing bool) {
+	patch := c.patch()
+	if missing && len(c.gone) > 0 {
+		id := c.gone[c.rng.IntN(len(c.gone))]
+		c.judge("update", id, restclient.NotFound, nil, c.w.config.Client.Update(ctx, id, patch))
+		return
+	}
+	i := c.rng.IntN(len(c.live))
+	u := c.live[i]
+	want := patch.Apply(u)
+	if c.judge("update", u.ID, restclient.OK, &want, c.w.config.Client.Update(ctx, u.ID, patch)) != correct {
+		c.forget(i)
+		return
+	}
+	c.live[i] = want
+}
+
+// patch is any non-empty subset of a new user's fields.
+func (c *client) patch() restclient.Patch {
+	row := c.w.newUser().Stored()
+	var p restclient.Patch
+	fields := 1 + c.rng.IntN(7) // three bits, not all clear
+	if fields&1 != 0 {
+		p.Name = &row.Name
+	}
+	if fields&2 != 0 {
+		p.Email = &row.Email
+	}
+	if fields&4 != 0 {
+		p.Group = &row.Group
+	}
+	return p
+}
+
+func (c *client) remove(ctx context.Context, missing bool) {
+	if missing && len(c.gone) > 0 {
+		id := c.gone[c.rng.IntN(len(c.gone))]
+		c.judge("delete", id, restclient.NotFound, nil, c.w.config.Client.Delete(ctx, id))
+		return
+	}
+	i := c.rng.IntN(len(c.live))
+	id := c.live[i].ID
+	if c.judge("delete", id, restclient.OK, nil, c.w.config.Client.Delete(ctx, id)) == correct {
+		c.gone = append(c.gone, id)
+	}
+	c.forget(i)
+}
+
+// forget strikes an id out of the books: it was deleted, or an answer about it
+// was not right, which leaves its state in doubt.
+func (c *client) forget(i int) {
+	c.live[i] = c.live[len(c.live)-1]
+	c.live = c.live[:len(c.live)-1]
+}
+
+// judge notes how a request came out.
+func (c *client) judge(doing, id string, want restclient.Outcome, user *restclient.User, got restclient.Result) verdict {
+	end := c.w.judge(doing, id, want, user, got)
+	c.samples = append(c.samples, sample{phase: c.w.phase.Load(), took: got.Took, end: end})
+	return end
+}
+
+// judge compares an answer with the truth and describes what is not right.
+func (w *Workload) judge(doing, id string, want restclient.Outcome, user *restclient.User, got restclient.Result) verdict {
+	right := got.Err == nil && got.Outcome == want && (got.User == nil) == (user == nil) && (user == nil || *got.User == *user)
+	if right {
+		return correct
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.problems) < maxProblems {
+		w.problems = append(w.problems, fmt.Sprintf("%s %s %s took %v: want %s%s, got %s%s",
+			got.Start.Format("15:04:05.000"), doing, id, got.Took.Round(time.Millisecond), want, show(user), got, show(got.User)))
+	}
+	if got.Outcome == restclient.Unavailable || got.Outcome == restclient.Unknown {
+		return failed
+	}
+	return wrong
+}
+
+func show(u *restclient.User) string {
+	if u == nil {
+		return ""
+	}
+	return fmt.Sprintf(" {%q %+q %q %d}", u.ID, u.Name, u.Email, u.Group)
+}
+
+func (w *Workload) newUser() people.Person {
+	w.rows.Lock()
+	defer w.rows.Unlock()
+	return w.config.NewUser()
+}
+
+// Compare reads every id in the books, and every shared one, and returns how
+// many there are, how many of them exist, and how many answered wrongly or not
+// at all. Call it after Run.
+func (w *Workload) Compare(ctx context.Context) (compared, existing, different int) {
+	check := func(id string, want restclient.Outcome, user *restclient.User) {
+		compared++
+		if w.judge("compare", id, want, user, w.config.Client.Get(ctx, id)) != correct {
+			different++
+		}
+	}
+	for _, c := range w.clients {
+		existing += len(c.live)
+		for _, u := range c.live {
+			check(u.ID, restclient.OK, &u)
+		}
+		for _, id := range c.gone {
+			check(id, restclient.NotFound, nil)
+		}
+	}
+	existing += len(w.config.Shared)
+	for _, u := range w.config.Shared {
+		check(u.ID, restclient.OK, &u)
+	}
+	return compared, existing, different
+}
+
+// Problems describes the first failures and wrong answers.
+func (w *Workload) Problems() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.problems...)
+}
