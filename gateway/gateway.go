@@ -32,7 +32,7 @@ import (
 type Config struct {
 	Nodes      []nodeclient.Node // all three, sorted by id
 	Partitions int               // of the cluster; nodes made with another number refuse
-	Hedge      time.Duration     // how long an answer may take before a third node is asked
+	Hedge      drive.Hedge       // when a third node is asked
 	Budget     time.Duration     // how long an operation may take
 	Logger     *slog.Logger
 }
@@ -41,7 +41,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Partitions: placement.DefaultPartitions,
-		Hedge:      drive.DefaultHedge,
+		Hedge:      drive.DefaultHedge(),
 		Budget:     coordinator.DefaultBudget,
 		Logger:     slog.New(slog.DiscardHandler),
 	}
@@ -51,8 +51,10 @@ func (c Config) validate() error {
 	switch {
 	case len(c.Nodes) != placement.Nodes:
 		return fmt.Errorf("a cluster has %d nodes, not %d", placement.Nodes, len(c.Nodes))
-	case c.Hedge <= 0 || c.Budget <= c.Hedge:
-		return errors.New("the hedge must be positive and shorter than the budget of an operation")
+	case c.Hedge.Least <= 0 || c.Hedge.Most < c.Hedge.Least:
+		return errors.New("the hedge must be positive, its bounds in order")
+	case c.Budget <= 0:
+		return errors.New("the budget of an operation must be positive")
 	}
 	return nil
 }

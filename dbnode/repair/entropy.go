@@ -36,15 +36,18 @@ type AntiEntropy struct {
 	Findings
 
 	compare comparer
+	joining func(partition uint16) bool
 	nodes   drive.Nodes
 	pass    pass
 	logger  *slog.Logger
 }
 
 // NewAntiEntropy returns the worker of the node with that number.
-func NewAntiEntropy(node int, places placement.Map, contents Contents, nodes drive.Nodes, rounds Rounds, logger *slog.Logger) *AntiEntropy {
+// joining reports whether some disk of a partition's group is not rebuilt yet.
+func NewAntiEntropy(node int, places placement.Map, contents Contents, nodes drive.Nodes, rounds Rounds, joining func(partition uint16) bool, logger *slog.Logger) *AntiEntropy {
 	return &AntiEntropy{
 		compare: comparer{contents: contents, rounds: rounds, places: places},
+		joining: joining,
 		nodes:   nodes,
 		pass:    newPass(places, node, register.SeatD1),
 		logger:  logger,
@@ -63,7 +66,7 @@ func (a *AntiEntropy) Step(ctx context.Context) (busy bool, err error) {
 			a.Last.Store(time.Now().UnixMicro())
 		}
 	}()
-	if !a.nodes.Up(a.compare.places.Group(int(partition))[register.SeatD2]) {
+	if a.joining(partition) || !a.nodes.Up(a.compare.places.Group(int(partition))[register.SeatD2]) {
 		return a.pass.turn(), nil
 	}
 	differing, err := a.compare.stuck(ctx, partition)

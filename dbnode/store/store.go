@@ -21,6 +21,10 @@ var ErrFailed = errors.New("an earlier write or sync failed; the store stopped")
 // ErrClosed is what a call answers once Close was called.
 var ErrClosed = errors.New("the store is closed")
 
+// ErrDamaged says that the medium may lack what was acknowledged: it must not be
+// used as if nothing had happened.
+var ErrDamaged = errors.New("the stored data is damaged and may lack acknowledged writes")
+
 // Op puts Value at Key, or removes Key when Delete is set.
 type Op struct {
 	Key    []byte

@@ -17,9 +17,6 @@ import (
 	"github.com/dyad-db/dyad/pkg/register"
 )
 
-// DefaultHedge is how long an answer may take before the third acceptor is asked.
-const DefaultHedge = 20 * time.Millisecond
-
 // Bounds of an operation's waiting.
 const (
 	replyRoom   = 64 // replies that may wait for the goroutine; more count as lost
@@ -43,7 +40,7 @@ type Config struct {
 	Nodes    Nodes
 	Places   placement.Map
 	Proposer uint64                                  // a number that no process used before
-	Hedge    time.Duration                           // late is what takes longer
+	Hedge    Hedge
 	Jitter   func(below time.Duration) time.Duration // random, in [0, below)
 }
 
@@ -51,6 +48,7 @@ type Config struct {
 type Driver struct {
 	cfg    Config
 	clock  sharedClock
+	took   latencies
 	known  []knowledge                             // by partition
 	disks  atomic.Pointer[[placement.Nodes]uint32] // newest of each node
 	unable [placement.Nodes]atomic.Int64           // when each node last said that it can't take part, Unix microseconds
@@ -61,6 +59,7 @@ func New(cfg Config) *Driver {
 	d := &Driver{
 		cfg:   cfg,
 		clock: sharedClock{clock: register.NewClock(cfg.Proposer)},
+		took:  latencies{hedge: cfg.Hedge},
 		known: make([]knowledge, cfg.Places.Partitions()),
 	}
 	d.disks.Store(&[placement.Nodes]uint32{})
@@ -158,7 +157,7 @@ type run struct {
 }
 
 func (r *run) loop(ctx context.Context) {
-	timer := time.NewTimer(r.driver.cfg.Hedge)
+	timer := time.NewTimer(r.driver.took.late())
 	defer timer.Stop()
 	r.send(r.round.Start())
 	tag := r.round.Tag()
@@ -197,7 +196,7 @@ func (r *run) tick() {
 
 // wait is how long nothing may happen before tick is due.
 func (r *run) wait() time.Duration {
-	w := r.driver.cfg.Hedge
+	w := r.driver.took.late()
 	if attempts, pausing := r.round.Pausing(); pausing {
 		w = r.driver.cfg.Jitter(min(firstPause<<min(attempts, 8), longestWait))
 	}
@@ -206,12 +205,16 @@ func (r *run) wait() time.Duration {
 
 func (r *run) send(sends []register.Send) {
 	nodes := r.driver.cfg.Nodes
+	sent := time.Now()
 	for _, s := range sends {
 		if s.Lazy {
 			nodes.SendLazy(r.group[s.Seat], s.Request)
 			continue
 		}
 		nodes.Send(r.group[s.Seat], s.Request, r.deadline, func(reply register.Reply) {
+			if reply.Verdict == register.VerdictYes {
+				r.driver.took.observe(r.group[s.Seat], time.Since(sent))
+			}
 			select {
 			case r.replies <- answer{s.Seat, s.Tag, reply}:
 			default:

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/dyad-db/dyad/dbnode"
 	"github.com/dyad-db/dyad/dbnode/store/mem"
@@ -41,31 +43,45 @@ func run(ctx context.Context, logger *slog.Logger) error {
 	if cfg.Nodes, err = nodeclient.ParseNodes(*nodes); err != nil {
 		return service.Usage(err)
 	}
-	st, err := openStore(*engine, *data)
+	disk, err := diskOf(*engine, *data)
 	if err != nil {
-		return err
+		return service.Usage(err)
 	}
-	n, err := dbnode.New(cfg, st)
-	if err != nil {
-		return err
-	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", *listen)
-	if err != nil {
-		return errors.Join(err, n.Close())
-	}
-	logger.Info("node serves", slog.String("node", cfg.ID), slog.String("address", l.Addr().String()))
-	return n.Run(ctx, l)
+	return dbnode.Serve(ctx, cfg, disk, func(ctx context.Context) (net.Listener, error) {
+		return (&net.ListenConfig{}).Listen(ctx, "tcp", *listen)
+	})
 }
 
-func openStore(engine, data string) (dbnode.Store, error) {
-	switch engine {
-	case "memory":
-		return mem.Open(mem.NewDisk())
-	case "rocksdb":
-		if data == "" {
-			return nil, service.Usage(errors.New("--data is needed: the directory for this node's data"))
-		}
-		return rocks.Open(data)
+func diskOf(engine, data string) (dbnode.Disk, error) {
+	switch {
+	case engine == "memory":
+		return &memory{mem.NewDisk()}, nil
+	case engine != "rocksdb":
+		return nil, fmt.Errorf("--engine %q: want rocksdb or memory", engine)
+	case data == "":
+		return nil, errors.New("--data is needed: the directory for this node's data")
 	}
-	return nil, service.Usage(fmt.Errorf("--engine %q: want rocksdb or memory", engine))
+	return directory(data), nil
+}
+
+// directory is a disk of RocksDB. The store has a directory of its own in it,
+// since --data may be a mount point, which can't be set aside.
+type directory string
+
+func (d directory) store() string { return filepath.Join(string(d), "store") }
+
+// Open satisfies dbnode.Disk.
+func (d directory) Open() (dbnode.Store, error) { return rocks.Open(d.store()) }
+
+// SetAside satisfies dbnode.Disk.
+func (d directory) SetAside() (string, error) { return rocks.SetAside(d.store(), time.Now()) }
+
+// memory is a disk that is gone when the process ends.
+type memory struct{ disk *mem.Disk }
+
+func (m *memory) Open() (dbnode.Store, error) { return mem.Open(m.disk) }
+
+func (m *memory) SetAside() (string, error) {
+	m.disk = mem.NewDisk()
+	return "nothing: it was in memory", nil
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/linxGnu/grocksdb"
 
@@ -63,8 +64,7 @@ func openDB(options *grocksdb.Options, dir string) (*grocksdb.DB, error) {
 			return db, nil
 		}
 	}
-	return nil, fmt.Errorf("%s is damaged and may lack acknowledged writes: %w; "+
-		"don't run this node on it: treat its disk as lost and rebuild the node", dir, err)
+	return nil, fmt.Errorf("%w: %s: %w", store.ErrDamaged, dir, err)
 }
 
 // isLocked knows the two texts of RocksDB, which gives no code: the first when
@@ -72,4 +72,18 @@ func openDB(options *grocksdb.Options, dir string) (*grocksdb.DB, error) {
 func isLocked(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "lock hold by current process") || strings.Contains(text, "While lock file")
+}
+
+// SetAside renames a store's directory, which nobody has open, so that the next
+// Open of dir finds it blank, and returns the new name. Nothing is deleted.
+func SetAside(dir string, now time.Time) (string, error) {
+	where := fmt.Sprintf("%s.lost-%s", dir, now.UTC().Format("20060102T150405.000000"))
+	if err := os.Rename(dir, where); err != nil {
+		return "", err
+	}
+	f, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		return "", err
+	}
+	return where, errors.Join(f.Sync(), f.Close())
 }

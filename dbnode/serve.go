@@ -1,0 +1,61 @@
+package dbnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/dyad-db/dyad/dbnode/membership"
+	"github.com/dyad-db/dyad/dbnode/store"
+)
+
+// Disk is where a node's store lives.
+type Disk interface {
+	// Open opens the store; the error wraps store.ErrDamaged if it can't be
+	// trusted to hold all that was acknowledged.
+	Open() (Store, error)
+	// SetAside moves what is there out of the way, so that Open finds a blank
+	// disk, and says where to.
+	SetAside() (where string, err error)
+}
+
+// maxSetAside bounds how often one run sets its disk aside: more than once means
+// that something else is wrong.
+const maxSetAside = 2
+
+// Serve runs a node until ctx ends or its store fails. A disk that is damaged,
+// or that turns out to be an old copy, is a lost disk: it is set aside, and the
+// node joins anew on a blank one. listen is called for each start.
+func Serve(ctx context.Context, cfg Config, disk Disk, listen func(context.Context) (net.Listener, error)) error {
+	for lost := 0; ; lost++ {
+		err := serveOnce(ctx, cfg, disk, listen)
+		if !errors.Is(err, store.ErrDamaged) && !errors.Is(err, membership.ErrLostDisk) || lost == maxSetAside {
+			return err
+		}
+		where, asideErr := disk.SetAside()
+		if asideErr != nil {
+			return errors.Join(err, fmt.Errorf("set the lost disk aside: %w", asideErr))
+		}
+		cfg.Logger.Error("the disk is lost: set aside, and to be rebuilt from the other nodes",
+			slog.String("node", cfg.ID), slog.Any("reason", err), slog.String("set_aside_as", where))
+	}
+}
+
+func serveOnce(ctx context.Context, cfg Config, disk Disk, listen func(context.Context) (net.Listener, error)) error {
+	st, err := disk.Open()
+	if err != nil {
+		return err
+	}
+	n, err := New(cfg, st)
+	if err != nil {
+		return err
+	}
+	l, err := listen(ctx)
+	if err != nil {
+		return errors.Join(err, n.Close())
+	}
+	cfg.Logger.Info("node serves", slog.String("node", cfg.ID), slog.String("address", l.Addr().String()))
+	return n.Run(ctx, l)
+}
