@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
@@ -33,6 +34,8 @@ type Acceptors interface {
 type Operator interface {
 	Status() (wire.NodeStatus, error)
 	Compact() error
+	// Records lists what a partition holds durably, in key order, after a key.
+	Records(q wire.RecordsQuery) ([]wire.RecordLine, error)
 	// Ready returns why the node does not serve, or nil.
 	Ready() error
 }
@@ -57,6 +60,7 @@ func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathFrame, h.frame)
 	mux.HandleFunc("POST "+wire.PathCompact, h.compact)
+	mux.HandleFunc("GET "+wire.PathRecords, h.records)
 	mux.HandleFunc("GET "+wire.PathStatus, h.status)
 	mux.HandleFunc("GET "+wire.PathLive, func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "live") })
 	mux.HandleFunc("GET "+wire.PathReady, h.ready)
@@ -83,7 +87,7 @@ func (h *handler) frame(w http.ResponseWriter, r *http.Request) {
 	if frame.To != h.NodeID || frame.Partitions != h.Partitions {
 		why := fmt.Sprintf("this is %s of a cluster with %d partitions; the frame is for %s with %d: check --nodes and --partitions",
 			h.NodeID, h.Partitions, frame.To, frame.Partitions)
-		h.Logger.Warn("frame refused", slog.String("reason", why))
+		h.Logger.WarnContext(r.Context(), "frame refused", slog.String("reason", why))
 		plain(w, http.StatusConflict, why)
 		return
 	}
@@ -114,7 +118,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
+func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	s, err := h.Operator.Status()
 	if err != nil {
 		plain(w, http.StatusInternalServerError, err.Error())
@@ -122,7 +126,7 @@ func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.MarshalWrite(w, s); err != nil {
-		h.Logger.Debug("status not delivered", slog.Any("error", err))
+		h.Logger.DebugContext(r.Context(), "status not delivered", slog.Any("error", err))
 	}
 }
 
@@ -132,6 +136,28 @@ func (h *handler) compact(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	plain(w, http.StatusOK, "compacted")
+}
+
+// records answers with one page, whole: its length is announced.
+func (h *handler) records(w http.ResponseWriter, r *http.Request) {
+	q, err := wire.ParseRecordsQuery(r.URL.Query(), h.Partitions)
+	if err != nil {
+		plain(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	lines, err := h.Operator.Records(q)
+	if err != nil {
+		plain(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	page, err := wire.AppendRecordLines(nil, lines)
+	if err != nil {
+		plain(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", wire.RecordsType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	_, _ = w.Write(page)
 }
 
 func (h *handler) ready(w http.ResponseWriter, _ *http.Request) {

@@ -186,6 +186,10 @@ func (r *Replica) step(b *batch, i int, q *register.Request) {
 	r.counters.count(q.Kind, p.seat)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if r.stopped.Load() { // since Serve looked: a sealed acceptor may promise nothing more
+		b.lost.Store(true)
+		return
+	}
 	held, pending, err := r.load(p, q.Key)
 	if err != nil {
 		// Neither vote with a record that can't be read, nor take it for a blank.

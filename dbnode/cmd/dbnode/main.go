@@ -53,7 +53,7 @@ func run(ctx context.Context, logger *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, n.Close())
 	}
-	logger.Info("node serves", slog.String("node", cfg.ID), slog.String("address", l.Addr().String()))
+	logger.InfoContext(ctx, "node serves", slog.String("node", cfg.ID), slog.String("address", l.Addr().String()))
 	return n.Run(ctx, l)
 }
 
