@@ -66,6 +66,16 @@ func (o operator) Page(partition uint16, after string) ([]register.Hint, bool, e
 // Compact satisfies api.Operator.
 func (o operator) Compact() error { return o.n.store.Compact() }
 
+// Records satisfies api.Operator.
+func (o operator) Records(q wire.RecordsQuery) ([]wire.RecordLine, error) {
+	versions, err := o.n.replica.Records(q.Partition, q.After, q.Limit)
+	lines := make([]wire.RecordLine, len(versions))
+	for i, v := range versions {
+		lines[i] = wire.RecordLine{Key: v.Key, Ballot: wire.BallotJSON(v.Ballot), Tombstone: v.Tombstone, Checksum: v.Checksum}
+	}
+	return lines, err
+}
+
 // Status satisfies api.Operator.
 func (o operator) Status() (wire.NodeStatus, error) {
 	n := o.n

@@ -44,6 +44,7 @@ func (p *peers) Send(node int, q register.Request, deadline time.Time, reply fun
 			reply(register.Reply{Verdict: register.VerdictLost})
 			return
 		}
+		replies[0].Sole = true
 		reply(replies[0])
 	})
 }

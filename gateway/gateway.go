@@ -34,6 +34,7 @@ type Config struct {
 	Partitions int               // of the cluster; nodes made with another number refuse
 	Hedge      drive.Hedge       // when a third node is asked
 	Budget     time.Duration     // how long an operation may take
+	Frame      time.Duration     // how long one exchange with a node may take
 	Logger     *slog.Logger
 }
 
@@ -43,6 +44,7 @@ func DefaultConfig() Config {
 		Partitions: placement.DefaultPartitions,
 		Hedge:      drive.DefaultHedge(),
 		Budget:     coordinator.DefaultBudget,
+		Frame:      nodeclient.DefaultFrameTimeout,
 		Logger:     slog.New(slog.DiscardHandler),
 	}
 }
@@ -82,7 +84,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{cfg: cfg}
 	for _, n := range cfg.Nodes {
-		g.nodes = append(g.nodes, nodeclient.New(nodeclient.Config{Node: n, Partitions: cfg.Partitions}))
+		g.nodes = append(g.nodes, nodeclient.New(nodeclient.Config{Node: n, Partitions: cfg.Partitions, FrameTimeout: cfg.Frame}))
 	}
 	driver := drive.New(drive.Config{
 		Nodes:    g.nodes,

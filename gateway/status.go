@@ -2,15 +2,14 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/dyad-db/dyad/gateway/api"
 	"github.com/dyad-db/dyad/pkg/wire"
 )
 
@@ -20,15 +19,13 @@ func (g *Gateway) routes(users http.Handler) http.Handler {
 	mux.HandleFunc("GET "+wire.PathLive, func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "live") })
 	mux.HandleFunc("GET "+wire.PathReady, g.ready)
 	mux.HandleFunc("GET "+wire.PathStatus, g.status)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		api.WriteProblem(w, http.StatusNotFound, "Nothing is served here; users live at /api/users/.")
-	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			users.ServeHTTP(w, r) // not through the mux, which redirects paths that it finds unclean
-			return
+		switch r.URL.Path {
+		case wire.PathLive, wire.PathReady, wire.PathStatus:
+			mux.ServeHTTP(w, r)
+		default: // not through the mux, which redirects paths that it finds unclean
+			users.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 
@@ -59,7 +56,7 @@ func (g *Gateway) status(w http.ResponseWriter, r *http.Request) {
 	s.Judge()
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.MarshalWrite(w, s); err != nil {
-		g.cfg.Logger.Debug("status not delivered", slog.Any("error", err))
+		g.cfg.Logger.DebugContext(r.Context(), "status not delivered", slog.Any("error", err))
 	}
 }
 
@@ -71,6 +68,9 @@ func (g *Gateway) ask(ctx context.Context) []wire.NodeReport {
 		wg.Go(func() {
 			report := wire.NodeReport{ID: g.cfg.Nodes[i].ID, URL: g.cfg.Nodes[i].URL}
 			status, err := c.Status(ctx)
+			if err == nil {
+				err = g.fits(report.ID, status)
+			}
 			if err != nil {
 				report.Error = err.Error()
 			} else {
@@ -81,4 +81,16 @@ func (g *Gateway) ask(ctx context.Context) []wire.NodeReport {
 	}
 	wg.Wait()
 	return reports
+}
+
+// fits returns why a node that answered isn't the one that this gateway was told
+// of. It will refuse this gateway's frames, so it is as good as down.
+func (g *Gateway) fits(id string, s wire.NodeStatus) error {
+	switch {
+	case s.ID != id:
+		return fmt.Errorf("%s answers at this address: check the gateway's --nodes", s.ID)
+	case s.Partitions != g.cfg.Partitions:
+		return fmt.Errorf("its cluster has %d partitions, not %d: check the gateway's --partitions", s.Partitions, g.cfg.Partitions)
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/dyad-db/dyad/pkg/register"
@@ -30,6 +31,8 @@ type Acceptors interface {
 type Operator interface {
 	Status() (wire.NodeStatus, error)
 	Compact() error
+	// Records lists what a partition holds durably, in key order, after a key.
+	Records(q wire.RecordsQuery) ([]wire.RecordLine, error)
 	// Ready returns why the node does not serve, or nil.
 	Ready() error
 }
@@ -58,6 +61,7 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET "+wire.PathDigest, h.digest)
 	mux.HandleFunc("GET "+wire.PathPage, h.page)
 	mux.HandleFunc("POST "+wire.PathCompact, h.compact)
+	mux.HandleFunc("GET "+wire.PathRecords, h.records)
 	mux.HandleFunc("GET "+wire.PathStatus, h.status)
 	mux.HandleFunc("GET "+wire.PathLive, func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "live") })
 	mux.HandleFunc("GET "+wire.PathReady, h.ready)
@@ -81,7 +85,7 @@ func (h *handler) frame(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	if why := h.mismatch(frame.To, frame.Partitions); why != "" {
+	if why := h.mismatch(r.Context(), frame.To, frame.Partitions); why != "" {
 		plain(w, http.StatusConflict, why)
 		return
 	}
@@ -111,13 +115,13 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
+func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	s, err := h.Operator.Status()
 	if err != nil {
 		plain(w, http.StatusInternalServerError, err.Error())
 		return
 	}
-	h.answerJSON(w, s)
+	h.answerJSON(r.Context(), w, s)
 }
 
 func (h *handler) compact(w http.ResponseWriter, _ *http.Request) {
@@ -126,6 +130,28 @@ func (h *handler) compact(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	plain(w, http.StatusOK, "compacted")
+}
+
+// records answers with one page, whole: its length is announced.
+func (h *handler) records(w http.ResponseWriter, r *http.Request) {
+	q, err := wire.ParseRecordsQuery(r.URL.Query(), h.Partitions)
+	if err != nil {
+		plain(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	lines, err := h.Operator.Records(q)
+	if err != nil {
+		plain(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	page, err := wire.AppendRecordLines(nil, lines)
+	if err != nil {
+		plain(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", wire.RecordsType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	_, _ = w.Write(page)
 }
 
 func (h *handler) ready(w http.ResponseWriter, _ *http.Request) {

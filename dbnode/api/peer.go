@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -31,7 +32,7 @@ func (h *handler) hello(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	if why := h.mismatch(hello.To, hello.Partitions); why != "" {
+	if why := h.mismatch(r.Context(), hello.To, hello.Partitions); why != "" {
 		plain(w, http.StatusConflict, why)
 		return
 	}
@@ -40,18 +41,18 @@ func (h *handler) hello(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
-	h.answerJSON(w, welcome)
+	h.answerJSON(r.Context(), w, welcome)
 }
 
 // mismatch says why what was meant for another node, or another cluster, is
 // refused; empty if it was meant for this one.
-func (h *handler) mismatch(to string, partitions int) string {
+func (h *handler) mismatch(ctx context.Context, to string, partitions int) string {
 	if to == h.NodeID && partitions == h.Partitions {
 		return ""
 	}
 	why := fmt.Sprintf("this is %s of a cluster with %d partitions; the message is for %s with %d: check --nodes and --partitions",
 		h.NodeID, h.Partitions, to, partitions)
-	h.Logger.Warn("message refused", slog.String("reason", why))
+	h.Logger.WarnContext(ctx, "message refused", slog.String("reason", why))
 	return why
 }
 
@@ -88,9 +89,9 @@ func (h *handler) answerBytes(w http.ResponseWriter, b []byte) {
 	_, _ = w.Write(b) // a peer that is gone needs no answer
 }
 
-func (h *handler) answerJSON(w http.ResponseWriter, v any) {
+func (h *handler) answerJSON(ctx context.Context, w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.MarshalWrite(w, v); err != nil {
-		h.Logger.Debug("answer not delivered", slog.Any("error", err))
+		h.Logger.DebugContext(ctx, "answer not delivered", slog.Any("error", err))
 	}
 }

@@ -67,6 +67,7 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 	}
 	hints, err := h.hints.Hints(partition, h.pass.after, batchHints)
 	if err != nil {
+		h.pass.turn() // the other partitions don't wait for this one
 		return false, fmt.Errorf("read the hints of partition %d: %w", partition, err)
 	}
 	if len(hints) == 0 {

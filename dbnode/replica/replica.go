@@ -206,6 +206,10 @@ func (r *Replica) stepRun(b *batch, i, j int) {
 	p := r.parts[b.requests[i].Partition]
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if r.stopped.Load() { // since Serve looked: a sealed acceptor may promise nothing more
+		b.lost.Store(true)
+		return
+	}
 	dropped := false
 	for ; i < j; i++ {
 		dropped = r.step(b, i, p) || dropped

@@ -61,7 +61,7 @@ func (r *Replica) Copy(partition uint16, records []register.Hint, done func(erro
 		if err != nil {
 			held = register.Record{} // damaged is as good as blank
 		}
-		effects := p.acc.Copy(rec.Record, held)
+		effects := p.acc.Copy(r.cfg.Now(), rec.Record, held)
 		ops = append(ops, r.apply(p, rec.Key, held, rec.Record, effects)...)
 		if effects.Put {
 			puts = append(puts, rec.Key)

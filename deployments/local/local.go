@@ -13,8 +13,10 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/dyad-db/dyad/dbnode"
+	"github.com/dyad-db/dyad/dbnode/store"
 	"github.com/dyad-db/dyad/dbnode/store/mem"
 	"github.com/dyad-db/dyad/dbnode/store/rocks"
 	"github.com/dyad-db/dyad/gateway"
@@ -36,7 +38,8 @@ type Cluster struct {
 	cfg      Config
 	members  []nodeclient.Node
 	disks    [placement.Nodes]*mem.Disk
-	nodes    [placement.Nodes]*process // nil while stopped
+	stores   [placement.Nodes]*crashable // of the nodes that run
+	nodes    [placement.Nodes]*process   // nil while stopped
 	gateways []*process
 }
 
@@ -110,7 +113,8 @@ func (c *Cluster) startNode(i int, l net.Listener) error {
 	cfg := dbnode.DefaultConfig()
 	cfg.ID, cfg.Nodes = c.members[i].ID, c.members
 	cfg.Logger = c.cfg.Logger.With(slog.String("process", cfg.ID))
-	n, err := dbnode.New(cfg, st)
+	c.stores[i] = &crashable{Store: st}
+	n, err := dbnode.New(cfg, c.stores[i])
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -160,7 +164,26 @@ func (c *Cluster) Stop(i int) error {
 	return err
 }
 
-// Restart starts node i, which was stopped, at its old address and disk.
+// Crash ends node i as a power cut would: it leaves no tight horizon behind,
+// and in memory writes not yet synced are lost. What RocksDB was given may
+// still get to its disk.
+func (c *Cluster) Crash(i int) error {
+	if c.nodes[i] == nil {
+		return fmt.Errorf("%s is stopped already", c.members[i].ID)
+	}
+	c.stores[i].dead.Store(true)
+	if c.cfg.Dir == "" {
+		c.disks[i].Crash()
+	}
+	err := c.Stop(i)
+	if errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrFailed) {
+		return nil // what its last writes were told
+	}
+	return err
+}
+
+// Restart starts node i, which was stopped or crashed, at its old address and
+// disk.
 func (c *Cluster) Restart(i int) error {
 	if c.nodes[i] != nil {
 		return fmt.Errorf("%s runs already", c.members[i].ID)
@@ -170,6 +193,22 @@ func (c *Cluster) Restart(i int) error {
 		return err
 	}
 	return c.startNode(i, l)
+}
+
+// crashable is a store that takes no write after its node's crash, so that the
+// node's orderly end leaves no trace on disk.
+type crashable struct {
+	dbnode.Store
+	dead atomic.Bool
+}
+
+// Write satisfies store.Store.
+func (s *crashable) Write(ops []store.Op, done func(error)) {
+	if s.dead.Load() {
+		done(store.ErrClosed)
+		return
+	}
+	s.Store.Write(ops, done)
 }
 
 // Close ends all that runs: gateways first.

@@ -39,7 +39,7 @@ type Nodes interface {
 type Config struct {
 	Nodes    Nodes
 	Places   placement.Map
-	Proposer uint64                                  // a number that no process used before
+	Proposer uint64 // a number that no process used before
 	Hedge    Hedge
 	Jitter   func(below time.Duration) time.Duration // random, in [0, below)
 }

@@ -28,9 +28,11 @@ import (
 	"github.com/dyad-db/dyad/pkg/wire"
 )
 
+// DefaultFrameTimeout bounds one frame, connection included.
+const DefaultFrameTimeout = 150 * time.Millisecond
+
 // Bounds.
 const (
-	frameTimeout  = 150 * time.Millisecond // for one frame, connection included
 	dialTimeout   = 100 * time.Millisecond
 	probeInterval = 100 * time.Millisecond // while the node is down
 	probeTimeout  = 100 * time.Millisecond
@@ -50,6 +52,8 @@ type Node struct {
 type Config struct {
 	Node       Node
 	Partitions int // of the cluster; a node with another number refuses
+	// FrameTimeout bounds one frame; 0 means DefaultFrameTimeout.
+	FrameTimeout time.Duration
 }
 
 // Client talks to one node. Close it when done.
@@ -59,14 +63,17 @@ type Client struct {
 	lanes   [lanes]*lane
 	down    atomic.Bool
 	lastErr atomic.Pointer[error]
-	probe   chan struct{} // has a token while the node is to be probed
-	ctx     context.Context
+	probe   chan struct{}   // has a token while the node is to be probed
+	ctx     context.Context //nolint:containedctx // the lifetime of the client's own goroutines, which Close ends
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
 }
 
 // New starts a client.
 func New(cfg Config) *Client {
+	if cfg.FrameTimeout == 0 {
+		cfg.FrameTimeout = DefaultFrameTimeout
+	}
 	c := &Client{cfg: cfg, http: newHTTP(), probe: make(chan struct{}, 1)}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	for i := range c.lanes {
@@ -154,7 +161,7 @@ func (c *Client) SendLazy(q register.Request) {
 	switch {
 	case !c.Up():
 	case q.Kind == register.KindAccept: // a repair: the sooner it is there, the fewer reads need it
-		c.lanes[laneOf(q.Kind)].push(message{request: q, deadline: time.Now().Add(frameTimeout)})
+		c.lanes[laneOf(q.Kind)].push(message{request: q, deadline: time.Now().Add(c.cfg.FrameTimeout)})
 	default:
 		c.lanes[laneOf(q.Kind)].pushLazy(q)
 	}
@@ -194,6 +201,7 @@ func (c *Client) exchange(batch []message, buf *bytes.Buffer) {
 	c.note(err)
 	if err == nil {
 		for i := range batch {
+			replies[i].Sole = !left.Load()
 			batch[i].answer(replies[i])
 		}
 		return
@@ -207,13 +215,13 @@ func (c *Client) exchange(batch []message, buf *bytes.Buffer) {
 	}
 }
 
-// errStatus is an answer that is no reply: the node refused the whole frame.
-type errStatus struct {
+// statusError is an answer that is no reply: the node refused the whole frame.
+type statusError struct {
 	code int
 	text string
 }
 
-func (e errStatus) Error() string { return fmt.Sprintf("the node answered %d: %s", e.code, e.text) }
+func (e statusError) Error() string { return fmt.Sprintf("the node answered %d: %s", e.code, e.text) }
 
 // neverSent reports whether the frame certainly reached no acceptor: there was
 // no connection, or the node refused it before looking inside.
@@ -221,12 +229,12 @@ func neverSent(err error) bool {
 	if dialFailed(err) {
 		return true
 	}
-	var status errStatus
+	var status statusError
 	return errors.As(err, &status) && status.code == http.StatusConflict
 }
 
 func (c *Client) post(ctx context.Context, frame []byte, want int) ([]register.Reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, frameTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.FrameTimeout)
 	defer cancel()
 	body, err := c.roundTrip(ctx, http.MethodPost, wire.PathFrame, frame, wire.MaxFrameBytes)
 	if err != nil {
@@ -257,7 +265,7 @@ func (c *Client) roundTrip(ctx context.Context, method, path string, body []byte
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, errStatus{resp.StatusCode, string(bytes.TrimSpace(reply[:min(len(reply), 200)]))}
+		return nil, statusError{resp.StatusCode, string(bytes.TrimSpace(reply[:min(len(reply), 200)]))}
 	}
 	return reply, nil
 }

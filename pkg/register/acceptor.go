@@ -6,8 +6,10 @@ const (
 	MaxPromises = 1024
 	// MaxChosen bounds the chosen marks kept for one partition; losing one costs a repair.
 	MaxChosen = 1024
-	// HorizonStep is how far ahead promises are reserved durably.
-	HorizonStep = 3_000_000
+	// HorizonStep is how far ahead of the local clock promises are reserved
+	// durably, and HorizonSlack how far ahead of the ballot at least.
+	HorizonStep  = 3_000_000
+	HorizonSlack = 50_000
 	// MaxAhead is how far a prepared ballot may lead both the clock and the floor.
 	MaxAhead = 60_000_000
 )
@@ -86,7 +88,7 @@ func (a *Acceptor) Step(now int64, q Request, held Record) (Reply, Effects) {
 		return Reply{Verdict: VerdictStale, Disks: a.group.Disks}, Effects{}
 	}
 	if q.Kind == KindAccept {
-		return a.accept(q, held)
+		return a.accept(now, q, held)
 	}
 	if a.Joining() {
 		return Reply{Verdict: VerdictUnable}, Effects{}
@@ -130,10 +132,10 @@ func (a *Acceptor) prepare(now int64, q Request, held Record) (Reply, Effects) {
 		return Reply{Verdict: VerdictRefused, Highest: highest}, Effects{}
 	}
 	a.promise(q.Key, q.Ballot)
-	return a.answer(q.Key, held), Effects{State: a.reserve(q.Ballot)}
+	return a.answer(q.Key, held), Effects{State: a.reserve(now, q.Ballot)}
 }
 
-func (a *Acceptor) accept(q Request, held Record) (Reply, Effects) {
+func (a *Acceptor) accept(now int64, q Request, held Record) (Reply, Effects) {
 	b := q.Record.Ballot
 	if held.Ballot == b {
 		return Reply{Verdict: VerdictYes}, Effects{}
@@ -143,7 +145,7 @@ func (a *Acceptor) accept(q Request, held Record) (Reply, Effects) {
 		return a.refuse(q.Key, held), Effects{}
 	}
 	a.promised.drop(q.Key) // the record implies the promise from here on
-	return Reply{Verdict: VerdictYes}, Effects{Put: true, State: a.reserve(b)}
+	return Reply{Verdict: VerdictYes}, Effects{Put: true, State: a.reserve(now, b)}
 }
 
 func (a *Acceptor) refuse(key string, held Record) Reply {
@@ -191,13 +193,16 @@ func (a *Acceptor) promise(key string, b Ballot) {
 	}
 }
 
-// reserve makes sure that the horizon is above b; true asks for a sync.
-func (a *Acceptor) reserve(b Ballot) bool {
+// reserve makes sure that the horizon is above b; true asks for a sync. It steps
+// from the local clock: a restart raises the floor to the horizon and so the
+// next ballots above it, and with steps from those a node that crashes again and
+// again would drive all ballots out of the others' reach.
+func (a *Acceptor) reserve(now int64, b Ballot) bool {
 	a.top = Max(a.top, b)
 	if b.Time < a.durable.Horizon {
 		return false
 	}
-	a.durable.Horizon = b.Time + HorizonStep
+	a.durable.Horizon = max(now+HorizonStep, b.Time+HorizonSlack)
 	return true
 }
 
@@ -252,9 +257,9 @@ func (a *Acceptor) Rebuilt(seat int, incarnation uint32) {
 
 // Copy decides whether a joining data replica stores rec, which another acceptor
 // holds, in place of held. Its own floor does not bar copies.
-func (a *Acceptor) Copy(rec, held Record) Effects {
+func (a *Acceptor) Copy(now int64, rec, held Record) Effects {
 	if !a.Joining() || !held.Ballot.Less(rec.Ballot) {
 		return Effects{}
 	}
-	return Effects{Put: true, State: a.reserve(rec.Ballot)}
+	return Effects{Put: true, State: a.reserve(now, rec.Ballot)}
 }

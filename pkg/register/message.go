@@ -122,18 +122,23 @@ type Reply struct {
 	Held    Ballot       // refused: the ballot of the record it holds
 	Floor   Ballot       // refused: nothing at or below it is accepted any more
 	Disks   Incarnations // stale: the group as the acceptor knows it
+	Sole    bool         // the request left once: this reply says all that ever comes of it; set by the way to the acceptor
 }
 
-// provesNotApplied reports whether this answer to an accept at b shows that
-// this acceptor never took it and, by its promise, never will. A refusal by one
-// that holds a higher ballot proves nothing: a copy may have been taken before.
-func (r Reply) provesNotApplied(b Ballot) bool {
+// provesNotApplied reports whether this answer to an accept shows that this
+// acceptor never took it and never will. A refusal proves nothing as long as
+// another copy may have been taken before, whatever is held now: a witness may
+// have handed it off and forgotten it. There is no other copy where the message
+// left once: one of another's sending, by read repair or handoff, starts at an
+// acceptor that took it, and when all that were asked prove that they did not,
+// there is no such acceptor.
+func (r Reply) provesNotApplied() bool {
 	switch r.Verdict {
 	case VerdictUnsent:
 		return true
-	case VerdictRefused:
-		return r.Held.Less(b) && r.Floor.Less(b)
-	case VerdictYes, VerdictLost, VerdictUnable, VerdictStale:
+	case VerdictRefused, VerdictUnable, VerdictStale:
+		return r.Sole
+	case VerdictYes, VerdictLost:
 	}
 	return false
 }

@@ -105,6 +105,7 @@ type poll struct {
 	replies         [Seats]Reply
 	yes             int
 	hedges          int
+	astray          bool // one refused for a ballot that is out of reach
 }
 
 func (p *poll) outstanding() int {
@@ -157,11 +158,11 @@ func (r *Round) Reply(seat int, tag uint32, reply Reply) []Send {
 }
 
 func (r *Round) take(seat int, reply Reply) {
+	if reply.Verdict == VerdictRefused {
+		reply.Verdict = r.refused(reply.Highest)
+	}
 	r.poll.answered[seat] = true
 	r.poll.replies[seat] = reply
-	if reply.Verdict == VerdictRefused {
-		r.proposer.Observe(reply.Highest)
-	}
 	if reply.Verdict == VerdictYes {
 		r.poll.yes++
 	} else {
@@ -185,6 +186,19 @@ func (r *Round) take(seat int, reply Reply) {
 		r.onAccept()
 	case phasePause, phaseDone:
 	}
+}
+
+// refused moves the proposer's clock past the ballot that stands in the way. One
+// that is too far ahead comes from a clock that went astray: a ballot above it
+// would be promised by no other acceptor, for any key. So that acceptor can't
+// take part, unless a second one is as far.
+func (r *Round) refused(highest Ballot) Verdict {
+	if !r.poll.astray && highest.Time > r.proposer.Next().Time+MaxAhead {
+		r.poll.astray = true
+		return VerdictUnable
+	}
+	r.proposer.Observe(highest)
+	return VerdictRefused
 }
 
 // Hedge says that another hedge interval has passed since Tag last changed.
@@ -360,15 +374,16 @@ func (r *Round) lazy(seat int, q Request) {
 	r.out = append(r.out, Send{Seat: seat, Request: q, Lazy: true})
 }
 
-// moved reports whether a blank reply came from an acceptor that may have
-// forgotten a record since the attempt began: the other reply of the pair may
-// then be older than what was forgotten. It returns that other seat, and takes
-// the epochs as known from here on.
-func (r *Round) moved() (lookAgainAt int, moved bool) {
+// moved counts the blank replies of the pair that came from an acceptor which may
+// have forgotten a record since the attempt began: the other reply may then be
+// older than what was forgotten. It returns that other seat, and takes the epochs
+// as known from here on.
+func (r *Round) moved() (lookAgainAt, moved int) {
 	for i, s := range r.pair {
 		reply := r.poll.replies[s]
 		if reply.Record.Blank() && reply.Epoch != r.pre[s] {
-			lookAgainAt, moved = r.pair[1-i], true
+			lookAgainAt = r.pair[1-i]
+			moved++
 		}
 		r.pre[s] = reply.Epoch
 		r.known.LearnEpoch(s, reply.Epoch)

@@ -32,8 +32,12 @@ func (r *Round) havePair(seat int) bool {
 
 // judgeRead is the read rule: never answer a record that isn't chosen.
 func (r *Round) judgeRead() {
-	if again, moved := r.moved(); moved {
+	switch again, moved := r.moved(); moved {
+	case 1:
 		r.reread(again)
+		return
+	case 2:
+		r.retry() // neither reply may be kept
 		return
 	}
 	hi, hiSeat, loSeat, same := r.compare()

@@ -9,7 +9,7 @@ func (r *Round) onPrepare(seat int) {
 	if !r.havePair(seat) {
 		return
 	}
-	if _, moved := r.moved(); moved {
+	if _, moved := r.moved(); moved > 0 {
 		// The other reply may be older than a delete that was since collected.
 		r.begin()
 		return
@@ -109,7 +109,7 @@ func (r *Round) acceptFailed() {
 		return
 	}
 	for s := range Seats {
-		if r.poll.asked[s] && !r.poll.replies[s].provesNotApplied(r.ballot) {
+		if r.poll.asked[s] && !r.poll.replies[s].provesNotApplied() {
 			r.resolve()
 			return
 		}

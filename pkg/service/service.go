@@ -108,7 +108,7 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler, logger *sl
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}
-	<-ended
+	_ = <-ended // the server was shut down: that is all it says
 	return err
 }
 
@@ -168,7 +168,7 @@ func RunWorker(ctx context.Context, w Worker, idle time.Duration, logger *slog.L
 			text = err.Error()
 		}
 		if text != last && text != "" {
-			logger.Warn("background work failed; it will be tried again", slog.String("error", text))
+			logger.WarnContext(ctx, "background work failed; it will be tried again", slog.String("error", text))
 		}
 		last = text
 		if busy && err == nil {

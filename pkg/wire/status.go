@@ -1,11 +1,15 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// Paths that a node serves, and, but for the first two, the gateway as well.
+// Paths that a node serves, and, but for the first three, the gateway as well.
 const (
 	PathFrame   = "/v1/frame"   // POST: a RequestFrame; the replies come back
 	PathCompact = "/v1/compact" // POST: rewrites the store to its smallest form
+	PathRecords = "/v1/records" // GET: a RecordsQuery; RecordLines come back
 	PathLive    = "/livez"      // 200 while the process runs
 	PathReady   = "/readyz"     // 200 while it serves
 	PathStatus  = "/status"     // NodeStatus or ClusterStatus
@@ -98,20 +102,9 @@ func (c *ClusterStatus) Judge() {
 		}
 		for _, h := range n.Status.Hints {
 			if k := h.Records + h.Tombstones; k > 0 {
-				c.Missing = append(c.Missing, fmt.Sprintf("%s holds %d hints for %s", n.ID, k, joinOr(h.For)))
+				c.Missing = append(c.Missing, fmt.Sprintf("%s holds %d hints for %s", n.ID, k, strings.Join(h.For, " or ")))
 			}
 		}
 	}
 	c.Whole = len(c.Missing) == 0
-}
-
-func joinOr(ids []string) string {
-	s := ""
-	for i, id := range ids {
-		if i > 0 {
-			s += " or "
-		}
-		s += id
-	}
-	return s
 }

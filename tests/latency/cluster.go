@@ -47,6 +47,15 @@ func StartCluster(tb testing.TB) *Cluster {
 
 func nodeID(i int) string { return fmt.Sprintf("db-%d", i) }
 
+// Gateways satisfies Target.
+func (c *Cluster) Gateways() []string { return []string{c.URL} }
+
+// TakeAway satisfies Target: SIGKILL.
+func (c *Cluster) TakeAway(_ testing.TB, node int) { c.Nodes[node].Kill() }
+
+// BringBack satisfies Target.
+func (c *Cluster) BringBack(_ testing.TB, node int) { c.Nodes[node].Start() }
+
 // PIDs returns the ids of the processes that run.
 func (c *Cluster) PIDs() []int {
 	var pids []int

@@ -26,12 +26,20 @@ import (
 
 const (
 	shared       = 500              // users that all clients read and none changes
-	failover     = time.Second      // of the time away, how much is the phase "killed"
+	failover     = time.Second      // of the time away, how much is the phase "stopped"
 	returnLimit  = 2 * time.Minute  // for a node to come back and everything to be whole
 	replyLimit   = 10 * time.Second // for one answer; what takes longer has failed
 	pollEvery    = 100 * time.Millisecond
 	statusBudget = 5 * time.Second
 )
+
+// Target is a cluster whose nodes can be taken away; *Cluster is one.
+type Target interface {
+	Gateways() []string // URLs
+	PIDs() []int        // of the processes, for the share of the processors that they used
+	TakeAway(tb testing.TB, node int)
+	BringBack(tb testing.TB, node int)
+}
 
 // Options say what to do to the cluster, under which load.
 type Options struct {
@@ -65,9 +73,9 @@ type Outcome struct {
 // Run loads the cluster, takes each victim away and back, and compares
 // everything at the end. What stops it fails the test; how the requests came
 // out is the caller's to judge.
-func Run(tb testing.TB, cluster *Cluster, o Options) Outcome {
+func Run(tb testing.TB, cluster Target, o Options) Outcome {
 	tb.Helper()
-	client := restclient.New(replyLimit, cluster.URL)
+	client := restclient.New(replyLimit, cluster.Gateways()...)
 	defer client.Close()
 	next, stop := iter.Pull(people.Generate(1, 1<<30))
 	defer stop()
@@ -100,11 +108,11 @@ func Run(tb testing.TB, cluster *Cluster, o Options) Outcome {
 }
 
 // takeAway is the story of one outage.
-func takeAway(tb testing.TB, cluster *Cluster, w *Workload, victim int, o Options) Outage {
+func takeAway(tb testing.TB, cluster Target, w *Workload, victim int, o Options) Outage {
 	tb.Helper()
-	node, id := cluster.Nodes[victim], nodeID(victim)
-	w.Enter(id + " killed")
-	node.Kill()
+	id := nodeID(victim)
+	w.Enter(id + " stopped")
+	cluster.TakeAway(tb, victim)
 	wait(tb, min(failover, o.Away))
 	w.Enter(id + " away")
 	wait(tb, max(o.Away-failover, 0))
@@ -112,7 +120,7 @@ func takeAway(tb testing.TB, cluster *Cluster, w *Workload, victim int, o Option
 
 	w.Enter(id + " returning")
 	start := time.Now()
-	node.Start()
+	cluster.BringBack(tb, victim)
 	outage.HintsAfter = awaitWhole(tb, cluster).Hints
 	outage.ToWhole = time.Since(start)
 	w.Enter("healthy after " + id)
@@ -135,7 +143,7 @@ func loadShared(tb testing.TB, client *restclient.Client, row func() people.Pers
 }
 
 // awaitWhole waits until every node is up and no hint is left.
-func awaitWhole(tb testing.TB, cluster *Cluster) Status {
+func awaitWhole(tb testing.TB, cluster Target) Status {
 	tb.Helper()
 	for limit := time.Now().Add(returnLimit); ; {
 		s := status(tb, cluster)
@@ -149,11 +157,11 @@ func awaitWhole(tb testing.TB, cluster *Cluster) Status {
 	}
 }
 
-func status(tb testing.TB, cluster *Cluster) Status {
+func status(tb testing.TB, cluster Target) Status {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), statusBudget)
 	defer cancel()
-	s, err := ReadStatus(ctx, cluster.URL)
+	s, err := ReadStatus(ctx, cluster.Gateways()[0])
 	if err != nil {
 		tb.Fatal(err)
 	}

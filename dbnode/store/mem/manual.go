@@ -50,7 +50,7 @@ func (m *Manual) Sync() { m.SyncN(len(m.waiting)) }
 // SyncN is Sync for the first n steps only, or for all when there are fewer.
 func (m *Manual) SyncN(n int) {
 	n = min(n, len(m.waiting))
-	batch := m.waiting[:n:n]
+	batch := m.waiting[:n]
 	m.waiting = m.waiting[n:]
 	var ops []store.Op
 	for _, s := range batch {

@@ -129,3 +129,31 @@ func TestDamagedTableIsAnError(t *testing.T) {
 	require.Positive(t, failed)
 	require.ErrorContains(t, s.Scan(nil, nil, func(_, _ []byte) bool { return true }), "scan of "+dir)
 }
+
+func TestOnlyTheNewestLogMayBeTorn(t *testing.T) {
+	_, file := crashed(t)
+	whole, err := os.ReadFile(file)
+	require.NoError(t, err)
+	torn := whole[:len(whole)-100]
+	for name, test := range map[string]struct {
+		logs map[string][]byte
+		want bool
+	}{
+		"no log":          {nil, false},
+		"whole":           {map[string][]byte{"000007.log": whole}, false},
+		"torn":            {map[string][]byte{"000007.log": torn}, true},
+		"newest torn":     {map[string][]byte{"999999.log": whole, "1000000.log": torn}, true},
+		"older torn":      {map[string][]byte{"999999.log": torn, "1000000.log": whole}, false},
+		"newest is empty": {map[string][]byte{"999999.log": torn, "1000000.log": nil}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for log, content := range test.logs {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, log), content, 0o600))
+			}
+			got, err := tornAtEnd(dir)
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+		})
+	}
+}

@@ -180,8 +180,9 @@ func (s *Store) Close() error { return s.closing() }
 
 func (s *Store) shut() error {
 	err := s.committer.Close()
-	s.db.DisableManualCompaction()
 	s.gate.close()
+	s.db.DisableManualCompaction() // ends one that is under way
+	s.gate.wait()
 	s.db.Close()
 	s.read.Destroy()
 	s.write.Destroy()
@@ -229,11 +230,17 @@ func (g *gate) isClosed() bool {
 	return g.closed
 }
 
-// close lets nobody in any more and waits until all have left.
+// close lets nobody in any more.
 func (g *gate) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
+}
+
+// wait returns when all have left.
+func (g *gate) wait() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for g.inside > 0 {
 		g.idle.Wait()
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -152,34 +153,32 @@ func TestOptionsReachRocksDB(t *testing.T) {
 }
 
 func TestCloseWaitsForScan(t *testing.T) {
-	s := open(t, t.TempDir())
-	write(t, s, append(put("a", "1"), put("b", "2")...))
-	entered, proceed := make(chan struct{}), make(chan struct{})
-	scanned, closed := make(chan error, 1), make(chan error, 1)
-	var seen []string
-	go func() {
-		scanned <- s.Scan(nil, nil, func(key, value []byte) bool {
-			if len(seen) == 0 {
-				close(entered)
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, dir)
+		write(t, s, append(put("a", "1"), put("b", "2")...))
+		proceed := make(chan struct{})
+		scanned, closed := make(chan error, 1), make(chan error, 1)
+		var seen []string
+		go func() {
+			scanned <- s.Scan(nil, nil, func(key, value []byte) bool {
 				<-proceed
-			}
-			seen = append(seen, string(key)+string(value))
-			return true
-		})
-	}()
-	<-entered
-	go func() { closed <- s.Close() }()
-	for !s.gate.isClosed() { // Close has drained the writes and waits
-		_, _ = s.Usage()
-	}
-	_, err := s.Get([]byte("a"))
-	require.ErrorIs(t, err, store.ErrClosed)
-	require.ErrorIs(t, s.Compact(), store.ErrClosed)
-	require.Empty(t, closed)
-	close(proceed)
-	require.NoError(t, <-scanned)
-	require.NoError(t, <-closed)
-	require.Equal(t, []string{"a1", "b2"}, seen)
+				seen = append(seen, string(key)+string(value))
+				return true
+			})
+		}()
+		synctest.Wait() // the scan is in fn
+		go func() { closed <- s.Close() }()
+		synctest.Wait()
+		require.Empty(t, closed, "Close didn't wait")
+		_, err := s.Get([]byte("a"))
+		require.ErrorIs(t, err, store.ErrClosed)
+		require.ErrorIs(t, s.Compact(), store.ErrClosed)
+		close(proceed)
+		require.NoError(t, <-scanned)
+		require.NoError(t, <-closed)
+		require.Equal(t, []string{"a1", "b2"}, seen)
+	})
 }
 
 // users makes n records like those of a node: key, header and a JSON document.
@@ -252,6 +251,19 @@ func TestCompactedSize(t *testing.T) {
 	again, err := s.Usage()
 	require.NoError(t, err)
 	require.Equal(t, usage, again, "nothing was still being deleted")
+}
+
+func TestCloseEndsCompact(t *testing.T) {
+	s := open(t, t.TempDir())
+	ops, _ := users(20_000)
+	load(t, s, ops)
+	compacted := make(chan error)
+	go func() { compacted <- s.Compact() }()
+	require.NoError(t, s.Close())
+	if err := <-compacted; err != nil { // it may have been quicker
+		require.ErrorIs(t, err, store.ErrClosed)
+	}
+	require.Len(t, keys(t, open(t, s.dir)), len(ops))
 }
 
 func TestCompactOfNothing(t *testing.T) {

@@ -42,6 +42,6 @@ func run(ctx context.Context, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	logger.Info("gateway serves", slog.String("address", l.Addr().String()))
+	logger.InfoContext(ctx, "gateway serves", slog.String("address", l.Addr().String()))
 	return g.Run(ctx, l)
 }

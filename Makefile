@@ -1,0 +1,82 @@
+# Bare `make` lists the targets. Those that build install first what a bare Debian 12 or Ubuntu lacks.
+# WAIT=SECONDS is how long a node stays away in latency and drill.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+scripts := deployments/scripts
+# nomsgpack drops a codec of Gin's that nothing here speaks, and half of the gateway's size with it.
+tags := -tags nomsgpack
+build := go build $(tags) -trimpath -ldflags "-s -w"
+gotest := go test -json $(tags)
+tally := go run ./tests/tally
+compose := $$(command -v docker-compose || echo docker compose)
+
+# Asked anew for each command, as only deps may have installed the library.
+export CGO_CFLAGS = $(shell $(scripts)/cflags.sh)
+
+.PHONY: help
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps: ## install the packages that a build needs (RocksDB's headers, a C++ compiler); says what it installs
+	@$(scripts)/deps.sh
+
+.PHONY: build
+build: deps ## build bin/gateway, bin/dbnode and bin/dyad
+	$(build) -o bin/ ./gateway/cmd/gateway ./dbnode/cmd/dbnode
+	$(build) -o bin/dyad ./ctl
+
+.PHONY: run
+run: build ## build, then run a whole cluster here: a gateway on 127.0.0.1:8080, three nodes, data in ./data
+	@exec bin/dyad dev
+
+# vet and test with the same flags, so that they share what they compile.
+.PHONY: test
+test: deps ## vet and run all tests under the race detector; ends with how many passed
+	go vet -race $(tags) ./...
+	$(gotest) -race -timeout 10m ./... | $(tally)
+
+.PHONY: cover
+cover: deps ## run all tests and print how much of each function they reach
+	go test $(tags) -timeout 10m -coverpkg=./... -coverprofile=coverage.out ./...
+	go tool cover -func=coverage.out
+
+.PHONY: latency
+latency: deps ## stop a node under load and start it again: every request answered, and under 250 ms (WAIT=10)
+	DYAD_LATENCY=1 DYAD_WAIT=$(or $(WAIT),10) $(gotest) -v -count=1 -timeout 10m ./tests/latency/... | $(tally) -v
+
+.PHONY: drill
+drill: images ## the same with docker-compose, then proof from the nodes that nothing is missing (WAIT=60)
+	DYAD_DRILL=1 DYAD_WAIT=$(or $(WAIT),60) $(gotest) -v -count=1 -timeout 20m ./tests/drills/... | $(tally) -v
+
+.PHONY: images
+images: deps ## build the images; starts a Docker engine and makes the base images where there are none
+	@$(scripts)/docker-engine.sh
+	@deployments/docker/offline-bases.sh
+	GOPROXY="$$(go env GOPROXY)" $(compose) build
+
+.PHONY: lint
+lint: deps bin/tools/golangci-lint ## run the linters and check the format
+	bin/tools/golangci-lint run
+	bin/tools/golangci-lint fmt --diff
+
+.PHONY: fmt
+fmt: bin/tools/golangci-lint ## format all Go files
+	bin/tools/golangci-lint fmt
+
+.PHONY: generate
+generate: bin/tools/mockery ## write the mocks anew after an interface of ours has changed
+	bin/tools/mockery
+
+.PHONY: clean
+clean: ## remove what was built; ./data stays
+	rm -rf bin coverage.out
+
+# Built from source, at the versions of tools/go.mod.
+bin/tools/golangci-lint: package := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+bin/tools/mockery: package := github.com/vektra/mockery/v2
+bin/tools/golangci-lint bin/tools/mockery: tools/go.mod tools/go.sum
+	cd tools && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../$@ $(package)

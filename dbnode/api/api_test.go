@@ -1,0 +1,235 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/dyad-db/dyad/dbnode/api"
+	"github.com/dyad-db/dyad/dbnode/api/mocks"
+	"github.com/dyad-db/dyad/pkg/register"
+	"github.com/dyad-db/dyad/pkg/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// acceptors is an api.Acceptors as a function.
+type acceptors func(requests []register.Request, done func([]register.Reply))
+
+// Serve satisfies api.Acceptors.
+func (a acceptors) Serve(requests []register.Request, done func([]register.Reply)) { a(requests, done) }
+
+// untouched fails the test when a request gets as far as the acceptors.
+func untouched(t *testing.T) acceptors {
+	return func([]register.Request, func([]register.Reply)) { t.Error("the acceptors were asked") }
+}
+
+// yes answers each request with its key's length as epoch.
+func yes(requests []register.Request, done func([]register.Reply)) {
+	replies := make([]register.Reply, len(requests))
+	for i, q := range requests {
+		replies[i] = register.Reply{Verdict: register.VerdictYes, Epoch: uint64(len(q.Key))}
+	}
+	done(replies)
+}
+
+func handler(t *testing.T, a acceptors) (http.Handler, *mocks.Operator) {
+	t.Helper()
+	operator := mocks.NewOperator(t)
+	return api.New(api.Config{
+		NodeID: "db-1", Partitions: 64, Acceptors: a, Operator: operator, Logger: slog.New(slog.DiscardHandler),
+	}), operator
+}
+
+func frame(n int) wire.RequestFrame {
+	f := wire.RequestFrame{To: "db-1", Partitions: 64}
+	for i := range n {
+		f.Requests = append(f.Requests, register.Request{Kind: register.KindRead, Key: strings.Repeat("k", i%9+1)})
+	}
+	return f
+}
+
+func serve(h http.Handler, method, target string, body io.Reader) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), method, target, body))
+	return w
+}
+
+func post(h http.Handler, f wire.RequestFrame) *httptest.ResponseRecorder {
+	return serve(h, http.MethodPost, wire.PathFrame, bytes.NewReader(wire.AppendRequests(nil, f)))
+}
+
+func TestFrameIsAnsweredInOrder(t *testing.T) {
+	h, _ := handler(t, yes)
+	for _, n := range []int{0, 1, 100} {
+		f := frame(n)
+		w := post(h, f)
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Equal(t, wire.FrameType, w.Header().Get("Content-Type"))
+		replies, err := wire.DecodeReplies(w.Body.Bytes(), n)
+		require.NoError(t, err)
+		for i, r := range replies {
+			require.EqualValues(t, len(f.Requests[i].Key), r.Epoch)
+		}
+	}
+}
+
+func TestFramesForOthersAreRefusedUnread(t *testing.T) {
+	h, _ := handler(t, untouched(t))
+	for name, change := range map[string]func(*wire.RequestFrame){
+		"another node":       func(f *wire.RequestFrame) { f.To = "db-0" },
+		"no node":            func(f *wire.RequestFrame) { f.To = "" },
+		"another partitions": func(f *wire.RequestFrame) { f.Partitions = 128 },
+	} {
+		f := frame(3)
+		change(&f)
+		w := post(h, f)
+		require.Equal(t, http.StatusConflict, w.Code, name)
+		require.Contains(t, w.Body.String(), "check --nodes and --partitions", name)
+	}
+}
+
+func TestMalformedFrames(t *testing.T) {
+	h, _ := handler(t, untouched(t))
+	good := wire.AppendRequests(nil, frame(3))
+	for name, body := range map[string]io.Reader{
+		"empty":                bytes.NewReader(nil),
+		"another version":      bytes.NewReader(append([]byte{99}, good[1:]...)),
+		"cut short":            bytes.NewReader(good[:len(good)-1]),
+		"more than a frame":    bytes.NewReader(append(good, 0)),
+		"JSON":                 strings.NewReader(`{"to":"db-1"}`),
+		"of unknown length":    io.MultiReader(bytes.NewReader(good)),
+		"larger than a frame":  bytes.NewReader(make([]byte, wire.MaxFrameBytes+1)),
+		"too many in a frame":  bytes.NewReader(wire.AppendRequests(nil, frame(wire.MaxMessages+1))),
+		"shorter than it says": nil,
+	} {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, wire.PathFrame, body)
+		if body == nil {
+			request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(good)), int64(len(good)+1)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, request)
+		require.Equal(t, http.StatusBadRequest, w.Code, name)
+	}
+}
+
+// TestMessagesUnderWayAreBounded: a frame that would exceed the bound is refused,
+// until others were answered.
+func TestMessagesUnderWayAreBounded(t *testing.T) {
+	const full = 32 << 10 / wire.MaxMessages // frames
+	begun, gate := make(chan struct{}, full), make(chan struct{})
+	h, _ := handler(t, func(requests []register.Request, done func([]register.Reply)) {
+		begun <- struct{}{}
+		<-gate
+		yes(requests, done)
+	})
+	ended := make(chan int, full)
+	for range full {
+		go func() { ended <- post(h, frame(wire.MaxMessages)).Code }()
+		<-begun
+	}
+	w := post(h, frame(1))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Contains(t, w.Body.String(), "too many messages")
+	close(gate)
+	for range full {
+		require.Equal(t, http.StatusOK, <-ended)
+	}
+	require.Equal(t, http.StatusOK, post(h, frame(1)).Code)
+}
+
+func TestStoppingNodeAnswers503(t *testing.T) {
+	h, _ := handler(t, func(_ []register.Request, done func([]register.Reply)) { done(nil) })
+	w := post(h, frame(1))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Contains(t, w.Body.String(), "stopping")
+}
+
+func TestHealth(t *testing.T) {
+	h, operator := handler(t, untouched(t))
+	require.Equal(t, http.StatusOK, serve(h, http.MethodGet, wire.PathLive, nil).Code)
+	operator.EXPECT().Ready().Return(nil).Once()
+	require.Equal(t, http.StatusOK, serve(h, http.MethodGet, wire.PathReady, nil).Code)
+	operator.EXPECT().Ready().Return(errors.New("joining")).Once()
+	w := serve(h, http.MethodGet, wire.PathReady, nil)
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Contains(t, w.Body.String(), "joining")
+}
+
+func TestOperations(t *testing.T) {
+	broken := errors.New("the disk is on fire")
+	query := wire.RecordsQuery{Partition: 5, After: "ada", Limit: 2}
+	records := wire.PathRecords + "?" + query.Values().Encode()
+	lines := []wire.RecordLine{{Key: "bob", Ballot: wire.BallotJSON{Time: 7, Proposer: 1}}, {Key: "cy", Tombstone: true}}
+	for _, c := range []struct {
+		name, method, target string
+		expect               func(*mocks.Operator, error)
+		body                 string
+	}{
+		{
+			"status", http.MethodGet, wire.PathStatus,
+			func(o *mocks.Operator, err error) { o.EXPECT().Status().Return(wire.NodeStatus{ID: "db-1"}, err) },
+			`"id":"db-1"`,
+		},
+		{
+			"compact", http.MethodPost, wire.PathCompact,
+			func(o *mocks.Operator, err error) { o.EXPECT().Compact().Return(err) },
+			"compacted\n",
+		},
+		{
+			"records", http.MethodGet, records,
+			func(o *mocks.Operator, err error) { o.EXPECT().Records(query).Return(lines, err) },
+			`{"key":"bob","ballot":{"time":7,"proposer":"1"},"tombstone":false,"crc32c":0}` + "\n",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, operator := handler(t, untouched(t))
+			c.expect(operator, nil)
+			w := serve(h, c.method, c.target, nil)
+			require.Equal(t, http.StatusOK, w.Code)
+			require.Contains(t, w.Body.String(), c.body)
+
+			h, operator = handler(t, untouched(t))
+			c.expect(operator, broken)
+			w = serve(h, c.method, c.target, nil)
+			require.Equal(t, http.StatusInternalServerError, w.Code)
+			require.Contains(t, w.Body.String(), broken.Error())
+		})
+	}
+}
+
+func TestARecordsPageAnnouncesItsLength(t *testing.T) {
+	h, operator := handler(t, untouched(t))
+	operator.EXPECT().Records(wire.RecordsQuery{Partition: 63, Limit: wire.MaxRecordLines}).Return(nil, nil)
+	w := serve(h, http.MethodGet, wire.PathRecords+"?partition=63", nil)
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Equal(t, "0", w.Header().Get("Content-Length"), "so that a page cut short shows")
+	require.Equal(t, wire.RecordsType, w.Header().Get("Content-Type"))
+	for _, query := range []string{"", "?partition=64", "?partition=1&limit=10001"} {
+		w = serve(h, http.MethodGet, wire.PathRecords+query, nil)
+		require.Equal(t, http.StatusBadRequest, w.Code, query)
+	}
+}
+
+func TestOtherPathsAndMethods(t *testing.T) {
+	h, _ := handler(t, untouched(t))
+	for request, want := range map[string]int{
+		"GET /":                      http.StatusNotFound,
+		"GET " + wire.PathFrame:      http.StatusMethodNotAllowed,
+		"GET " + wire.PathCompact:    http.StatusMethodNotAllowed,
+		"POST " + wire.PathStatus:    http.StatusMethodNotAllowed,
+		"DELETE " + wire.PathRecords: http.StatusMethodNotAllowed,
+	} {
+		method, target, _ := strings.Cut(request, " ")
+		require.Equal(t, want, serve(h, method, target, nil).Code, request)
+	}
+}

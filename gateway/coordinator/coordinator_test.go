@@ -1,0 +1,208 @@
+package coordinator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/dyad-db/dyad/gateway/coordinator"
+	"github.com/dyad-db/dyad/gateway/coordinator/mocks"
+	"github.com/dyad-db/dyad/pkg/drive"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const budget = 200 * time.Millisecond
+
+func keep(old []byte) ([]byte, error) { return old, nil }
+
+// held is a Rounds whose changes last until the test lets each one go.
+type held struct {
+	*mocks.Rounds
+	gate chan struct{}
+
+	mu    sync.Mutex
+	begun []string
+}
+
+func hold(t *testing.T) *held {
+	h := &held{Rounds: mocks.NewRounds(t), gate: make(chan struct{})}
+	h.EXPECT().Do(mock.Anything, mock.Anything).RunAndReturn(
+		func(_ context.Context, q drive.Request) (drive.Result, error) {
+			doc, err := q.Change(nil)
+			h.mu.Lock()
+			h.begun = append(h.begun, string(doc))
+			h.mu.Unlock()
+			<-h.gate
+			return drive.Result{Record: record(string(doc))}, err
+		}).Maybe()
+	return h
+}
+
+func (h *held) order() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]string{}, h.begun...)
+}
+
+func record(doc string) register.Record {
+	b := register.Ballot{Time: 1}
+	return register.Record{Ballot: b, Op: b, Doc: []byte(doc)}
+}
+
+func set(doc string) register.Change {
+	return func([]byte) ([]byte, error) { return []byte(doc), nil }
+}
+
+func TestReadReturnsTheDocument(t *testing.T) {
+	for name, c := range map[string]struct {
+		record register.Record
+		want   []byte
+	}{
+		"present": {record("doc"), []byte("doc")},
+		"blank":   {register.Record{}, nil},
+		"deleted": {register.Record{Ballot: register.Ballot{Time: 1}, Tombstone: true}, nil},
+	} {
+		rounds := mocks.NewRounds(t)
+		rounds.EXPECT().Do(mock.Anything, mock.MatchedBy(func(q drive.Request) bool {
+			return q.Key == "ada" && q.Change == nil && !q.Rewrite
+		})).Return(drive.Result{Record: c.record}, nil).Once()
+		doc, err := coordinator.New(rounds, budget).Read(t.Context(), "ada")
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, doc, name)
+	}
+}
+
+func TestErrorsComeThrough(t *testing.T) {
+	refusal := errors.New("exists")
+	for _, want := range []error{refusal, register.ErrUnavailable, register.ErrUnknown} {
+		rounds := mocks.NewRounds(t)
+		rounds.EXPECT().Do(mock.Anything, mock.Anything).Return(drive.Result{Record: record("current")}, want)
+		c := coordinator.New(rounds, budget)
+		doc, err := c.Change(t.Context(), "ada", keep)
+		require.ErrorIs(t, err, want)
+		require.Nil(t, doc, "a refused change has no document")
+	}
+}
+
+// TestAReadEndsWithItsClient, and a change does not.
+func TestAReadEndsWithItsClient(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	rounds := mocks.NewRounds(t)
+	rounds.EXPECT().Do(mock.Anything, mock.Anything).RunAndReturn(
+		func(ctx context.Context, q drive.Request) (drive.Result, error) {
+			require.Equal(t, q.Change == nil, ctx.Err() != nil)
+			return drive.Result{}, nil
+		}).Twice()
+	c := coordinator.New(rounds, budget)
+	_, err := c.Read(ctx, "ada")
+	require.NoError(t, err)
+	_, err = c.Change(ctx, "ada", keep)
+	require.NoError(t, err)
+}
+
+func TestCounts(t *testing.T) {
+	rounds := mocks.NewRounds(t)
+	rounds.EXPECT().Do(mock.Anything, mock.Anything).Return(drive.Result{ThirdAsked: true}, nil).Twice()
+	rounds.EXPECT().Do(mock.Anything, mock.Anything).Return(drive.Result{}, nil).Once()
+	c := coordinator.New(rounds, budget)
+	_, _ = c.Read(t.Context(), "ada")
+	_, _ = c.Read(t.Context(), "ada")
+	_, _ = c.Change(t.Context(), "ada", keep)
+	require.Equal(t, coordinator.Counts{Reads: 2, Changes: 1, ThirdAsked: 2}, c.Counts())
+}
+
+// TestChangesOfOneIDTakeTurns, first come first served; another id doesn't wait.
+func TestChangesOfOneIDTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rounds := hold(t)
+		c := coordinator.New(rounds, budget)
+		var want []string
+		var all sync.WaitGroup
+		for i := range 10 {
+			doc := fmt.Sprint("change ", i)
+			want = append(want, doc)
+			all.Go(func() {
+				got, err := c.Change(t.Context(), "ada", set(doc))
+				if err != nil || string(got) != doc {
+					t.Errorf("%s: %q, %v", doc, got, err)
+				}
+			})
+			synctest.Wait()
+		}
+		require.Equal(t, want[:1], rounds.order(), "one at a time")
+		all.Go(func() { _, _ = c.Change(t.Context(), "bob", set("bob's")) })
+		synctest.Wait()
+		require.Equal(t, []string{"change 0", "bob's"}, rounds.order())
+		close(rounds.gate)
+		all.Wait()
+		require.Equal(t, want[1:], rounds.order()[2:])
+	})
+}
+
+// TestNoTurnInTimeIsUnavailable: what waits gives up at its deadline, and those
+// behind it keep their places.
+func TestNoTurnInTimeIsUnavailable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rounds := hold(t)
+		c := coordinator.New(rounds, budget)
+		start := time.Now()
+		var all sync.WaitGroup
+		change := func(doc string, want error) {
+			all.Go(func() {
+				if _, err := c.Change(t.Context(), "ada", set(doc)); !errors.Is(err, want) {
+					t.Errorf("%s: %v", doc, err)
+				}
+			})
+			synctest.Wait()
+		}
+		change("first", nil)
+		change("gives up", register.ErrUnavailable)
+		<-time.NewTimer(budget / 2).C
+		change("second", nil)
+		change("third", nil)
+		<-time.NewTimer(budget / 2).C
+		synctest.Wait()
+		require.Equal(t, budget, time.Since(start))
+		close(rounds.gate)
+		all.Wait()
+		require.Equal(t, []string{"first", "second", "third"}, rounds.order(), "what gave up never began")
+	})
+}
+
+// TestTheQueueOfAnIDIsBounded: whoever finds it full is refused at once.
+func TestTheQueueOfAnIDIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const room = 1 + 1024
+		rounds := hold(t)
+		c := coordinator.New(rounds, budget)
+		start := time.Now()
+		var all sync.WaitGroup
+		for range room {
+			all.Go(func() {
+				if _, err := c.Change(t.Context(), "ada", set("x")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		_, err := c.Change(t.Context(), "ada", set("one too many"))
+		require.ErrorIs(t, err, register.ErrUnavailable)
+		require.Zero(t, time.Since(start))
+		close(rounds.gate)
+		all.Wait()
+		require.Len(t, rounds.order(), room)
+		_, err = c.Change(t.Context(), "ada", set("room again"))
+		require.NoError(t, err)
+	})
+}

@@ -1,0 +1,3 @@
+// Package mocks holds mockery's mocks of the interfaces that gateway/coordinator
+// declares, for tests. Everything but this file is generated (.mockery.yaml).
+package mocks

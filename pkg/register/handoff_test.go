@@ -1,0 +1,80 @@
+package register
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestHandoffVerdicts: what each pair of answers makes of a hint.
+func TestHandoffVerdicts(t *testing.T) {
+	hint := Hint{"k", record(at(5), "x")}
+	yes := Reply{Verdict: VerdictYes}
+	higher := Reply{Verdict: VerdictRefused, Held: at(6)}
+	equal := Reply{Verdict: VerdictRefused, Held: at(5)}
+	lower := Reply{Verdict: VerdictRefused, Held: at(4), Highest: at(9)}
+	blank := Reply{Verdict: VerdictRefused, Highest: at(9)}
+	lost := Reply{Verdict: VerdictLost}
+	unable := Reply{Verdict: VerdictUnable}
+	for _, c := range []struct {
+		name      string
+		d1, d2    Reply
+		delivered bool
+		refused   int // the seat, or -1
+	}{
+		{"both took it", yes, yes, true, -1},
+		{"one holds a higher one", yes, higher, true, -1},
+		{"both do", higher, equal, true, -1},
+		{"one holds a lower one", yes, lower, false, SeatD2},
+		{"one holds none", blank, yes, false, SeatD1},
+		{"both refuse", blank, lower, false, SeatD1},
+		{"no answer", yes, lost, false, -1},
+		{"none from either", unable, lost, false, -1},
+		{"no answer and a refusal", lost, lower, false, SeatD2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := NewHandoff(3, []Hint{hint})
+			for _, s := range h.Start() {
+				require.Equal(t, Request{Kind: KindAccept, Partition: 3, Key: "k", Record: hint.Record}, s.Request)
+				require.False(t, h.Done())
+				h.Reply(s.Seat, s.Tag, [Seats]Reply{c.d1, c.d2}[s.Seat])
+			}
+			require.True(t, h.Done())
+			require.Equal(t, c.delivered, len(h.Delivered()) == 1)
+			hints, seats := h.Refused()
+			if c.refused < 0 {
+				require.Empty(t, hints)
+				return
+			}
+			require.Equal(t, []Hint{hint}, hints)
+			require.Equal(t, []int{c.refused}, seats)
+		})
+	}
+}
+
+func TestHandoffKeepsHintsApart(t *testing.T) {
+	hints := []Hint{{"a", record(at(1), "a")}, {"b", record(at(2), "b")}, {"c", record(at(3), "c")}}
+	h := NewHandoff(0, hints)
+	sends := h.Start()
+	require.Len(t, sends, 6)
+	for i := len(sends) - 1; i >= 0; i-- { // in any order
+		s := sends[i]
+		require.Contains(t, []int{SeatD1, SeatD2}, s.Seat)
+		reply := Reply{Verdict: VerdictYes}
+		if s.Request.Key == "b" && s.Seat == SeatD2 {
+			reply = Reply{Verdict: VerdictRefused}
+		}
+		h.Reply(s.Seat, s.Tag, reply)
+	}
+	require.Equal(t, []Hint{hints[0], hints[2]}, h.Delivered())
+	refused, seats := h.Refused()
+	require.Equal(t, []Hint{hints[1]}, refused)
+	require.Equal(t, []int{SeatD2}, seats)
+}
+
+func TestEmptyHandoffIsDone(t *testing.T) {
+	h := NewHandoff(0, nil)
+	require.Empty(t, h.Start())
+	require.True(t, h.Done())
+	require.Empty(t, h.Delivered())
+}

@@ -1,0 +1,215 @@
+package wire_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/dyad-db/dyad/pkg/register"
+	"github.com/dyad-db/dyad/pkg/wire"
+)
+
+func ballots() *rapid.Generator[register.Ballot] {
+	return rapid.Custom(func(t *rapid.T) register.Ballot {
+		return register.Ballot{Time: rapid.Int64Min(1).Draw(t, "time"), Proposer: rapid.Uint64().Draw(t, "proposer")}
+	})
+}
+
+// records yields records that are not blank: a document may be empty, and is
+// never nil but in a tombstone.
+func records() *rapid.Generator[register.Record] {
+	return rapid.Custom(func(t *rapid.T) register.Record {
+		r := register.Record{Ballot: ballots().Draw(t, "ballot"), Tombstone: rapid.Bool().Draw(t, "tombstone")}
+		r.Op = r.Ballot
+		if rapid.Bool().Draw(t, "older op") {
+			r.Op = register.Ballot{Time: rapid.Int64Range(1, r.Ballot.Time).Draw(t, "op time")}
+		}
+		if !r.Tombstone {
+			r.Doc = rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "doc")
+		}
+		return r
+	})
+}
+
+func requests() *rapid.Generator[register.Request] {
+	return rapid.Custom(func(t *rapid.T) register.Request {
+		q := register.Request{
+			Kind:      rapid.SampledFrom([]register.Kind{register.KindRead, register.KindPrepare, register.KindAccept, register.KindChosen}).Draw(t, "kind"),
+			Partition: rapid.Uint16().Draw(t, "partition"),
+			Key:       string(rapid.SliceOfN(rapid.Byte(), 0, wire.MaxKeyBytes).Draw(t, "key")),
+		}
+		switch q.Kind {
+		case register.KindRead:
+		case register.KindPrepare, register.KindChosen:
+			q.Ballot = ballots().Draw(t, "ballot")
+		case register.KindAccept:
+			q.Record = records().Draw(t, "record")
+		}
+		return q
+	})
+}
+
+func replies() *rapid.Generator[register.Reply] {
+	return rapid.Custom(func(t *rapid.T) register.Reply {
+		r := register.Reply{
+			Verdict: rapid.SampledFrom([]register.Verdict{register.VerdictYes, register.VerdictRefused, register.VerdictUnable}).Draw(t, "verdict"),
+			Chosen:  rapid.Bool().Draw(t, "chosen"),
+			Epoch:   rapid.Uint64().Draw(t, "epoch"),
+		}
+		if rapid.Bool().Draw(t, "holds") {
+			r.Record = records().Draw(t, "record")
+		}
+		if r.Verdict == register.VerdictRefused {
+			r.Highest, r.Held, r.Floor = ballots().Draw(t, "highest"), ballots().Draw(t, "held"), ballots().Draw(t, "floor")
+		}
+		return r
+	})
+}
+
+func frames() *rapid.Generator[wire.RequestFrame] {
+	return rapid.Custom(func(t *rapid.T) wire.RequestFrame {
+		return wire.RequestFrame{
+			To:         rapid.StringN(0, 20, wire.MaxKeyBytes).Draw(t, "to"),
+			Partitions: rapid.IntRange(1, 1<<16).Draw(t, "partitions"),
+			Requests:   rapid.SliceOfN(requests(), 0, 8).Draw(t, "requests"),
+		}
+	})
+}
+
+func TestRequestsRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := frames().Draw(t, "frame")
+		before := []byte("kept")
+		encoded := wire.AppendRequests(before, f)
+		require.Equal(t, "kept", string(encoded[:4]))
+		decoded, err := wire.DecodeRequests(encoded[4:])
+		require.NoError(t, err)
+		require.Equal(t, f, decoded)
+		size := 2*wire.MaxKeyBytes + 16
+		for i := range f.Requests {
+			size += wire.RequestSize(&f.Requests[i])
+		}
+		require.LessOrEqual(t, len(encoded), size, "RequestSize is an upper bound")
+	})
+}
+
+func TestRepliesRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOfN(replies(), 0, 8).Draw(t, "replies")
+		encoded := wire.AppendReplies(nil, want)
+		got, err := wire.DecodeReplies(encoded, len(want))
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		_, err = wire.DecodeReplies(encoded, len(want)+1)
+		require.ErrorIs(t, err, wire.ErrFrame, "a reply for each request, no more and no less")
+	})
+}
+
+// TestSoleStaysHere: whether a message left once is the sender's to know; a node
+// can't claim it.
+func TestSoleStaysHere(t *testing.T) {
+	r := register.Reply{Verdict: register.VerdictYes, Sole: true}
+	got, err := wire.DecodeReplies(wire.AppendReplies(nil, []register.Reply{r}), 1)
+	require.NoError(t, err)
+	require.False(t, got[0].Sole)
+}
+
+func TestEveryTruncationIsRefused(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		encoded := wire.AppendRequests(nil, frames().Draw(t, "frame"))
+		cut := rapid.IntRange(0, len(encoded)-1).Draw(t, "cut")
+		_, err := wire.DecodeRequests(encoded[:cut])
+		require.ErrorIs(t, err, wire.ErrFrame)
+		_, err = wire.DecodeRequests(append(encoded, 0))
+		require.ErrorIs(t, err, wire.ErrFrame, "nothing may follow")
+
+		answers := rapid.SliceOfN(replies(), 0, 8).Draw(t, "replies")
+		encoded = wire.AppendReplies(nil, answers)
+		cut = rapid.IntRange(0, len(encoded)-1).Draw(t, "reply cut")
+		_, err = wire.DecodeReplies(encoded[:cut], len(answers))
+		require.ErrorIs(t, err, wire.ErrFrame)
+		_, err = wire.DecodeReplies(append(encoded, 0), len(answers))
+		require.ErrorIs(t, err, wire.ErrFrame, "nothing may follow")
+	})
+}
+
+func TestRefusedFrames(t *testing.T) {
+	accept := func(r register.Record) []byte {
+		q := register.Request{Kind: register.KindAccept, Key: "k", Record: r}
+		return wire.AppendRequests(nil, wire.RequestFrame{To: "db-0", Partitions: 64, Requests: []register.Request{q}})
+	}
+	b := register.Ballot{Time: 7, Proposer: 1}
+	sound := accept(register.Record{Ballot: b, Op: b, Doc: []byte("{}")})
+	_, err := wire.DecodeRequests(sound)
+	require.NoError(t, err)
+	changed := func(at int, to byte) []byte {
+		c := append([]byte{}, sound...)
+		c[at] = to
+		return c
+	}
+	for name, frame := range map[string][]byte{
+		"another version":         changed(0, 2),
+		"an unknown kind":         changed(8, 9), // version, length, "db-0", partitions, count
+		"an accept of a blank":    accept(register.Record{}),
+		"a ballot below its op":   accept(register.Record{Ballot: b, Op: register.Ballot{Time: 8}}),
+		"a ballot without a time": accept(register.Record{Ballot: register.Ballot{Proposer: 1}, Op: register.Ballot{Proposer: 1}}),
+		"too large a document":    accept(register.Record{Ballot: b, Op: b, Doc: make([]byte, wire.MaxDocBytes+1)}),
+		"too many messages": wire.AppendRequests(nil, wire.RequestFrame{
+			Requests: make([]register.Request, wire.MaxMessages+1),
+		}),
+		"too long a key": wire.AppendRequests(nil, wire.RequestFrame{
+			Requests: []register.Request{{Kind: register.KindRead, Key: string(make([]byte, wire.MaxKeyBytes+1))}},
+		}),
+	} {
+		_, err := wire.DecodeRequests(frame)
+		require.ErrorIs(t, err, wire.ErrFrame, name)
+	}
+	for _, v := range []register.Verdict{0, register.VerdictLost, register.VerdictUnsent, 99} {
+		_, err := wire.DecodeReplies(wire.AppendReplies(nil, []register.Reply{{Verdict: v}}), 1)
+		require.ErrorIs(t, err, wire.ErrFrame, "only a sender may say %v", v)
+	}
+}
+
+func FuzzDecodeRequests(f *testing.F) {
+	b := register.Ballot{Time: 7, Proposer: 1}
+	f.Add([]byte{})
+	f.Add(wire.AppendRequests(nil, wire.RequestFrame{To: "db-0", Partitions: 64, Requests: []register.Request{
+		{Kind: register.KindRead, Partition: 63, Key: "ada"},
+		{Kind: register.KindPrepare, Key: "ada", Ballot: b},
+		{Kind: register.KindAccept, Key: "ada", Record: register.Record{Ballot: b, Op: b, Doc: []byte("{}")}},
+		{Kind: register.KindAccept, Key: "ada", Record: register.Record{Ballot: b, Op: register.Ballot{Time: 3}, Tombstone: true}},
+		{Kind: register.KindChosen, Key: "ada", Ballot: b},
+	}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		frame, err := wire.DecodeRequests(data)
+		if err != nil {
+			require.ErrorIs(t, err, wire.ErrFrame)
+			return
+		}
+		require.LessOrEqual(t, cap(frame.Requests), len(data))
+		again, err := wire.DecodeRequests(wire.AppendRequests(nil, frame))
+		require.NoError(t, err)
+		require.Equal(t, frame, again)
+	})
+}
+
+func FuzzDecodeReplies(f *testing.F) {
+	b := register.Ballot{Time: 7, Proposer: 1}
+	f.Add([]byte{}, 0)
+	f.Add(wire.AppendReplies(nil, []register.Reply{
+		{Verdict: register.VerdictYes, Record: register.Record{Ballot: b, Op: b, Doc: []byte("{}")}, Chosen: true, Epoch: 9},
+		{Verdict: register.VerdictRefused, Highest: b, Held: b, Floor: b},
+		{Verdict: register.VerdictUnable},
+	}), 3)
+	f.Fuzz(func(t *testing.T, data []byte, want int) {
+		got, err := wire.DecodeReplies(data, max(0, min(want, wire.MaxMessages)))
+		if err != nil {
+			require.ErrorIs(t, err, wire.ErrFrame)
+			return
+		}
+		for _, r := range got {
+			require.LessOrEqual(t, len(r.Record.Doc), len(data))
+		}
+	})
+}

@@ -1,0 +1,296 @@
+package sim
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// proposer is what the rounds of one process share: a clock with an id of its
+// own, and what is known of epochs.
+type proposer struct {
+	clock    *clock
+	ballots  *register.Clock
+	byNumber []epochs // by partition
+}
+
+func (s *sim) newProposer(c *clock) *proposer {
+	return &proposer{c, register.NewClock(s.freshProposer()), make([]epochs, s.profile.partitions)}
+}
+
+// Next implements register.Proposer.
+func (p *proposer) Next() register.Ballot { return p.ballots.Next(p.clock.now()) }
+
+// Observe implements register.Proposer.
+func (p *proposer) Observe(b register.Ballot) { p.ballots.Observe(b) }
+
+// epochs implements register.Epochs.
+type epochs struct{ known [register.Seats]uint64 }
+
+func (e *epochs) Known() [register.Seats]uint64 { return e.known }
+
+func (e *epochs) Learn(seat int, epoch uint64) { e.known[seat] = epoch }
+
+// gateway runs the operations of its clients.
+type gateway struct {
+	sim      *sim
+	process  int
+	clock    clock
+	proposer *proposer
+	boots    int
+	open     []*operation
+}
+
+func newGateway(s *sim, process int) *gateway {
+	g := &gateway{sim: s, process: process, clock: s.newClock()}
+	g.proposer = s.newProposer(&g.clock)
+	return g
+}
+
+// restart cuts every operation short; its clients never learn what came of them.
+func (g *gateway) restart() {
+	g.sim.tracef("%s restarts", g.sim.name(g.process))
+	g.boots++
+	g.proposer = g.sim.newProposer(&g.clock)
+	open := g.open
+	g.open = nil
+	for _, o := range open {
+		if !o.done {
+			o.finish(register.Record{}, errAbandoned)
+		}
+	}
+}
+
+var errAbandoned = errors.New("the gateway went away")
+
+// start runs an operation on this gateway.
+func (g *gateway) start(o *operation) {
+	boots := g.boots
+	o.from, o.proposer = g.process, g.proposer
+	o.alive = func() bool { return g.boots == boots }
+	live := g.open[:0]
+	for _, other := range g.open {
+		if !other.done {
+			live = append(live, other)
+		}
+	}
+	g.open = append(live, o)
+	g.sim.launch(o)
+}
+
+// client does one operation after the other.
+type client struct {
+	gateway *gateway
+	id      int
+	left    int
+}
+
+func (c *client) next() {
+	s := c.gateway.sim
+	if c.left == 0 {
+		s.waiting--
+		return
+	}
+	c.left--
+	o := &operation{key: s.rng.IntN(len(s.keys)), client: c, order: [register.Seats]int{0, 1, 2}}
+	switch n := s.rng.IntN(10); {
+	case n < 4:
+		o.kind = opRead
+	case n < 6:
+		o.kind = opCreate
+	case n < 8:
+		o.kind = opAppend
+	default:
+		o.kind = opDelete
+	}
+	if s.chance(s.profile.stray) {
+		s.rng.Shuffle(len(o.order), func(i, j int) { o.order[i], o.order[j] = o.order[j], o.order[i] })
+	}
+	c.gateway.start(o)
+}
+
+type opKind uint8
+
+const (
+	opRead opKind = iota
+	opCreate
+	opAppend
+	opDelete
+	opRewrite // of a hint, by its witness
+	opEnd     // marks the end of a history
+)
+
+var opNames = [...]string{"read", "create", "append", "delete", "rewrite", "end"}
+
+var (
+	errExists   = errors.New("exists")
+	errNotFound = errors.New("not found")
+)
+
+// operation is a round with the driver that a gateway, or a node, is to it.
+type operation struct {
+	sim      *sim
+	kind     opKind
+	key      int
+	token    string // what a create or an append adds
+	order    [register.Seats]int
+	client   *client // nil where nobody waits
+	from     int     // process
+	proposer *proposer
+	alive    func() bool
+	must     bool // find a quorum
+
+	round   *register.Round
+	tag     uint32
+	changes int // results of the change that no accept has carried yet
+	touched [register.Seats]bool
+	sends   int
+	done    bool
+	oracleOperation
+}
+
+// launch starts the round of an operation.
+func (s *sim) launch(o *operation) {
+	o.sim = s
+	if o.kind == opCreate || o.kind == opAppend {
+		o.token = s.oracle.token()
+	}
+	s.oracle.called(o)
+	k := s.keys[o.key]
+	spec := register.Spec{Partition: k.partition, Key: k.name, Rewrite: o.kind == opRewrite, Order: o.order}
+	if o.kind != opRead && o.kind != opRewrite {
+		spec.Change = o.change
+	}
+	if s.out != nil {
+		s.tracef("%s starts", o)
+	}
+	o.round = register.NewRound(spec, o.proposer, &o.proposer.byNumber[k.partition])
+	o.take(o.round.Start())
+	p := &s.profile
+	if p.deadline > 0 {
+		s.after(p.deadline, o.expire)
+	}
+	if s.chance(p.hasty) {
+		s.after(s.rng.Int64N(4*millisecond), o.expire)
+	}
+	if s.chance(p.rash) {
+		s.after(s.rng.Int64N(4*millisecond), o.hedge)
+	}
+}
+
+func (o *operation) change(old []byte) ([]byte, error) {
+	switch {
+	case o.kind == opCreate && old != nil:
+		return nil, errExists
+	case o.kind != opCreate && old == nil:
+		return nil, errNotFound
+	}
+	o.changes++
+	switch o.kind {
+	case opCreate:
+		return []byte(o.token), nil
+	case opAppend:
+		return append(append(old[:len(old):len(old)], ' '), o.token...), nil
+	case opDelete:
+		return nil, nil
+	case opRead, opRewrite, opEnd:
+	}
+	panic("no change")
+}
+
+// take does what the round asks for and arranges what it waits for.
+func (o *operation) take(sends []register.Send) {
+	s := o.sim
+	k := &s.keys[o.key]
+	for i := range sends {
+		send := &sends[i]
+		to := k.group[send.Seat]
+		o.touched[send.Seat] = true
+		s.oracle.proposed(o, send)
+		if send.Lazy {
+			s.send(o.from, to, send.Request, nil)
+			continue
+		}
+		o.sends++
+		seat, tag := send.Seat, send.Tag
+		s.send(o.from, to, send.Request, func(r register.Reply) {
+			if !o.done && o.alive() {
+				o.take(o.round.Reply(seat, tag, r))
+			}
+		})
+	}
+	if o.round.Done() {
+		o.finish(o.round.Outcome())
+		return
+	}
+	if tag := o.round.Tag(); tag != o.tag {
+		o.tag = tag
+		o.wait()
+	}
+}
+
+// wait sets the timer that comes with a new tag.
+func (o *operation) wait() {
+	s, tag := o.sim, o.tag
+	if attempts, pausing := o.round.Pausing(); pausing {
+		s.after(s.rng.Int64N(min(millisecond<<min(attempts, 5), 32*millisecond)), func() {
+			if !o.done && o.alive() && o.tag == tag {
+				o.take(o.round.Resume())
+			}
+		})
+		return
+	}
+	delay := s.profile.hedge
+	if s.chance(s.profile.rash) {
+		delay = s.rng.Int64N(delay) + 1
+	}
+	s.after(delay, func() {
+		if !o.done && o.alive() && o.tag == tag {
+			o.take(o.round.Hedge())
+			if !o.done && o.tag == tag {
+				o.wait()
+			}
+		}
+	})
+}
+
+// hedge comes out of turn.
+func (o *operation) hedge() {
+	if !o.done && o.alive() {
+		o.take(o.round.Hedge())
+	}
+}
+
+func (o *operation) expire() {
+	if !o.done && o.alive() && !o.sim.healed {
+		o.round.Expire()
+		o.take(nil)
+	}
+}
+
+func (o *operation) finish(rec register.Record, err error) {
+	o.done = true
+	s := o.sim
+	s.oracle.returned(o, rec, err)
+	if s.out != nil {
+		s.tracef("%s ends: %s", o, describeOutcome(rec, err))
+	}
+	if o.client != nil {
+		s.after(s.spread(s.profile.think), o.client.next)
+	}
+}
+
+// String names the operation in traces.
+func (o *operation) String() string {
+	var b strings.Builder
+	b.WriteString(o.sim.name(o.from))
+	if o.client != nil {
+		b.WriteString(" client " + string(rune('0'+o.client.id)))
+	}
+	b.WriteString(" " + opNames[o.kind] + " " + o.sim.keys[o.key].name)
+	if o.token != "" {
+		b.WriteString(" " + o.token)
+	}
+	return b.String()
+}

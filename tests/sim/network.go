@@ -1,0 +1,180 @@
+package sim
+
+import (
+	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// send carries a request from a process to a node. answer, if not nil, is called
+// once at most; a sender that hears nothing has to give up by itself.
+func (s *sim) send(from, to int, q register.Request, answer func(register.Reply)) {
+	s.oracle.sent(&q)
+	c := &call{sim: s, from: from, to: to, request: q, answer: answer}
+	if s.out != nil {
+		s.sends++
+		c.id = s.sends
+		s.tracef("#%d %s -> n%d %s", c.id, s.name(from), to, describe(&q))
+	}
+	p := &s.profile
+	switch {
+	case from == to:
+		s.after(1, c.deliver)
+	case !s.nodes[to].up && s.rng.IntN(2) == 0:
+		s.after(s.latency(), func() { c.tell(register.Reply{Verdict: register.VerdictUnsent}) })
+	case s.cutOff(from, to) || s.chance(p.loss):
+		if s.chance(p.late) {
+			s.after(s.rng.Int64N(30*millisecond), c.deliver)
+		}
+		c.lose()
+	default:
+		s.after(s.latency(), c.deliver)
+		if s.chance(p.double) {
+			c.doubled = true
+			s.after(s.latency()+s.rng.Int64N(10*millisecond), c.deliver)
+		}
+	}
+}
+
+func (s *sim) cutOff(from, to int) bool { return !s.healed && s.cut[from][to] }
+
+func (s *sim) latency() int64 {
+	d := s.spread(s.profile.latency)
+	if s.chance(s.profile.slow) {
+		d *= 1 + s.rng.Int64N(s.profile.slowness)
+	}
+	return d
+}
+
+// call is a request on its way, and its reply.
+type call struct {
+	sim      *sim
+	id       int // in the trace
+	from, to int
+	request  register.Request
+	answer   func(register.Reply)
+	doubled  bool // it arrives twice, or may
+	told     bool
+}
+
+func (c *call) tell(r register.Reply) {
+	if c.told || c.answer == nil {
+		return
+	}
+	c.told = true
+	if c.sim.out != nil {
+		c.sim.tracef("#%d %s <- n%d %s", c.id, c.sim.name(c.from), c.to, describeReply(&r))
+	}
+	c.answer(r)
+}
+
+// lose lets the sender know that no answer will come, or leaves it in the dark.
+func (c *call) lose() {
+	if c.sim.rng.IntN(2) == 0 {
+		c.sim.after(c.sim.rng.Int64N(10*millisecond), func() { c.tell(register.Reply{Verdict: register.VerdictLost}) })
+	}
+}
+
+// deliver hands a copy of the request to the node.
+func (c *call) deliver() {
+	n := c.sim.nodes[c.to]
+	if !n.up {
+		c.lose()
+		return
+	}
+	if c.sim.out != nil {
+		c.sim.tracef("#%d at n%d", c.id, c.to)
+	}
+	n.take(&c.request, c.reply)
+}
+
+// reply carries a node's reply back.
+func (c *call) reply(r register.Reply) {
+	s := c.sim
+	r.Sole = !c.doubled
+	switch {
+	case c.answer == nil:
+	case c.from == c.to:
+		s.after(1, func() { c.tell(r) })
+	case s.cutOff(c.to, c.from) || s.chance(s.profile.loss):
+		c.lose()
+	default:
+		s.after(s.latency(), func() { c.tell(r) })
+	}
+}
+
+// arrangeFaults starts what goes wrong by itself.
+func (s *sim) arrangeFaults() {
+	p := &s.profile
+	if p.cuts {
+		s.every(10*millisecond, s.changeCuts)
+	}
+	if p.crashes > 0 {
+		s.every(p.crashes, s.crashOne)
+	}
+	if p.restarts > 0 {
+		s.every(p.restarts, func() { s.gateways[s.rng.IntN(len(s.gateways))].restart() })
+	}
+	if p.flood {
+		s.every(4*millisecond, func() { s.nodes[s.rng.IntN(len(s.nodes))].flood() })
+	}
+	for _, n := range s.nodes {
+		s.every(p.handoff, n.handOff)
+	}
+}
+
+// every does something at random moments until all is healed.
+func (s *sim) every(mean int64, do func()) {
+	s.after(s.spread(mean), func() {
+		if !s.healed {
+			do()
+			s.every(mean, do)
+		}
+	})
+}
+
+func (s *sim) changeCuts() {
+	for from := range s.cut {
+		for to := range s.cut[from] {
+			s.cut[from][to] = false
+		}
+	}
+	if s.rng.IntN(2) == 0 {
+		return
+	}
+	from, to := s.rng.IntN(len(s.cut)), s.rng.IntN(len(s.cut))
+	s.tracef("cut %s -> %s", s.name(from), s.name(to))
+	s.cut[from][to] = true
+	if s.rng.IntN(2) == 0 {
+		s.cut[to][from] = true
+	}
+}
+
+func (s *sim) crashOne() {
+	down := 0
+	for _, n := range s.nodes {
+		if !n.up {
+			down++
+		}
+	}
+	if down >= s.profile.maxDown {
+		return
+	}
+	victims := s.nodes
+	if s.profile.maxDown == 1 {
+		i := s.rng.IntN(len(victims))
+		victims = victims[i : i+1]
+	}
+	for _, n := range victims {
+		if n.up {
+			n.stop(s.chance(s.profile.clean))
+			s.after(s.spread(s.profile.away), n.startAgain)
+		}
+	}
+}
+
+func (s *sim) name(process int) string {
+	if process < placement.Nodes {
+		return "n" + string(rune('0'+process))
+	}
+	return "g" + string(rune('0'+process-placement.Nodes))
+}

@@ -1,0 +1,324 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// judgeTime bounds the checker; a run that takes longer counts as bad.
+const judgeTime = 20 * time.Second
+
+// oracle knows what a run may show.
+//
+// What counts: every answer given to a client, refusals as reads; every write of
+// unknown outcome, as one that may take effect at any later time. What doesn't:
+// reads that failed, and writes that were said not to have been applied, so that
+// any trace of these is a violation.
+type oracle struct {
+	sim        *sim
+	violations []string
+	histories  [][]porcupine.Operation // by key
+	running    [][]*operation          // by key
+	contended  []bool                  // by key: two operations met
+	stamp      int64                   // orders calls and returns
+	tokens     int
+
+	accepts map[register.Ballot]content // by ballot, of every accept sent
+	changes map[register.Ballot]content // by op id
+
+	known, unknown, failed int
+}
+
+// content is what a record says, at whatever ballot.
+type content struct {
+	key       string
+	op        register.Ballot
+	tombstone bool
+	doc       string
+}
+
+func newOracle(s *sim, keys int) oracle {
+	return oracle{
+		sim:       s,
+		histories: make([][]porcupine.Operation, keys),
+		running:   make([][]*operation, keys),
+		contended: make([]bool, keys),
+		accepts:   map[register.Ballot]content{},
+		changes:   map[register.Ballot]content{},
+	}
+}
+
+// oracleOperation is what the oracle keeps with an operation.
+type oracleOperation struct {
+	call      int64
+	alone     bool // no other operation of the key ran at the same time
+	quiet     bool // nor did any before it meet another
+	warm      bool // the epochs of the data replicas were known
+	outcome   outcome
+	document  string // that was read, written, or stood in the way
+	unlimited bool   // it may take effect at any later time
+}
+
+type outcome uint8
+
+const (
+	outcomeDone outcome = iota + 1
+	outcomeRefused
+)
+
+func (o *oracle) violate(format string, args ...any) {
+	o.violations = append(o.violations, fmt.Sprintf(format, args...))
+}
+
+// token returns a word that no other change of the run writes.
+func (o *oracle) token() string {
+	o.tokens++
+	return "v" + strconv.Itoa(o.tokens)
+}
+
+func (o *oracle) tick() int64 {
+	o.stamp++
+	return o.stamp
+}
+
+func (o *oracle) called(op *operation) {
+	op.call = o.tick()
+	epochs := op.proposer.byNumber[o.sim.keys[op.key].partition].known
+	op.warm = epochs[register.SeatD1] != 0 && epochs[register.SeatD2] != 0
+	op.alone = true
+	live := o.running[op.key][:0]
+	for _, other := range o.running[op.key] {
+		if !other.done {
+			op.alone, other.alone, o.contended[op.key] = false, false, true
+			live = append(live, other)
+		}
+	}
+	op.quiet = !o.contended[op.key]
+	o.running[op.key] = append(live, op)
+}
+
+// sent checks an accept against the others that were seen.
+func (o *oracle) sent(q *register.Request) {
+	if q.Kind != register.KindAccept {
+		return
+	}
+	r := &q.Record
+	c := content{q.Key, r.Op, r.Tombstone, string(r.Doc)}
+	if seen, ok := o.accepts[r.Ballot]; !ok {
+		o.accepts[r.Ballot] = c
+	} else if seen != c {
+		o.violate("ballot %s is used twice: for %+v and for %+v", r.Ballot, seen, c)
+	}
+	if seen, ok := o.changes[r.Op]; !ok {
+		o.changes[r.Op] = c
+	} else if seen != c {
+		o.violate("op id %s is used twice: for %+v and for %+v", r.Op, seen, c)
+	}
+}
+
+// proposed checks that a new op id comes from a change and from nothing else.
+func (o *oracle) proposed(op *operation, send *register.Send) {
+	if send.Request.Kind != register.KindAccept {
+		return
+	}
+	r := &send.Request.Record
+	if _, known := o.changes[r.Op]; known {
+		return
+	}
+	if op.changes == 0 {
+		o.violate("%s proposes op id %s, and changed nothing", op, r.Op)
+	}
+	op.changes = 0
+}
+
+func (o *oracle) returned(op *operation, rec register.Record, err error) {
+	if op.kind == opRewrite {
+		return
+	}
+	op.document = string(rec.Value())
+	back := o.tick()
+	switch {
+	case err == nil:
+		op.outcome = outcomeDone
+		o.known++
+	case errors.Is(err, errExists) || errors.Is(err, errNotFound):
+		op.outcome = outcomeRefused
+		o.known++
+	case errors.Is(err, register.ErrUnavailable):
+		o.failed++
+		if op.must {
+			o.violate("%s found no quorum though all is healed", op)
+		}
+		return
+	case op.kind == opRead:
+		if !errors.Is(err, errAbandoned) {
+			o.violate("%s: a read can't end with: %v", op, err)
+		}
+		return
+	default:
+		o.unknown++
+		op.unlimited = true
+		back = math.MaxInt64
+	}
+	o.histories[op.key] = append(o.histories[op.key], porcupine.Operation{Input: op, Output: op, Call: op.call, Return: back})
+	if o.sim.profile.calm && !o.sim.healed {
+		o.calm(op)
+	}
+}
+
+// calm holds without faults: an operation that meets no other touches two nodes,
+// and its outcome is known; a read takes two requests, a write four.
+func (o *oracle) calm(op *operation) {
+	if !op.alone {
+		return
+	}
+	if op.round.ThirdAsked() || op.touched[register.SeatW] {
+		o.violate("%s touched the witness though nothing was wrong", op)
+	}
+	if op.unlimited {
+		o.violate("%s ended as unknown though nothing was wrong", op)
+	}
+	expected := 2
+	if op.outcome == outcomeDone && op.kind != opRead {
+		expected = 4
+	}
+	if op.warm && op.quiet && op.sends != expected {
+		o.violate("%s took %d requests, not %d", op, op.sends, expected)
+	}
+}
+
+// judge checks that each key was one linearizable register.
+func (o *oracle) judge() {
+	for k, history := range o.histories {
+		// Creates of unknown outcome that nobody saw may still explain a delete,
+		// but seldom do, and the checker is slow with them.
+		seen, unseen := o.split(history)
+		verdict := check(o.tick(), seen)
+		if verdict != porcupine.Ok && len(unseen) > 0 {
+			verdict = check(o.tick(), append(seen, unseen...))
+		}
+		switch verdict {
+		case porcupine.Ok:
+		case porcupine.Illegal:
+			o.violate("the history of %s is not linearizable", o.sim.keys[k].name)
+		case porcupine.Unknown:
+			o.violate("the history of %s could not be judged in %v", o.sim.keys[k].name, judgeTime)
+		}
+	}
+}
+
+func check(end int64, history []porcupine.Operation) porcupine.CheckResult {
+	last := &operation{kind: opEnd}
+	history = append(history, porcupine.Operation{Input: last, Output: last, Call: end, Return: end + 1})
+	return porcupine.CheckOperationsTimeout(model, history, judgeTime)
+}
+
+// split takes the creates of unknown outcome that nobody saw out of a history.
+// Such appends are dropped: any document that they could change for a delete,
+// the delete takes as well without them.
+func (o *oracle) split(history []porcupine.Operation) (seen, unseen []porcupine.Operation) {
+	words := map[string]bool{}
+	for i := range history {
+		if op := history[i].Input.(*operation); !op.unlimited {
+			for word := range strings.FieldsSeq(op.document) {
+				words[word] = true
+			}
+		}
+	}
+	for _, h := range history {
+		op := h.Input.(*operation)
+		switch {
+		case !op.unlimited || op.kind == opDelete || words[op.token]:
+			seen = append(seen, h)
+		case op.kind == opCreate:
+			unseen = append(unseen, h)
+		}
+	}
+	return seen, unseen
+}
+
+// ended is the state after opEnd, which follows everything that a client was
+// told. Writes of unknown outcome that never took effect come after it, in any
+// order: the checker would else try each of them at each moment.
+const ended = "\x00"
+
+// model is one register; its state is the document, empty when absent.
+var model = porcupine.Model{
+	Init:  func() any { return "" },
+	Equal: func(a, b any) bool { return a.(string) == b.(string) },
+	Step: func(state, in, _ any) (bool, any) {
+		old, op := state.(string), in.(*operation)
+		if op.kind == opEnd || old == ended {
+			return true, ended
+		}
+		next, refused := op.expect(old)
+		switch {
+		case refused:
+			return op.outcome == outcomeRefused && op.document == old, state
+		case op.unlimited:
+			return true, next
+		}
+		return op.outcome == outcomeDone && op.document == next, next
+	},
+}
+
+// expect is what the operation does to a document.
+func (o *operation) expect(old string) (next string, refused bool) {
+	switch o.kind {
+	case opCreate:
+		return o.token, old != ""
+	case opAppend:
+		return old + " " + o.token, old == ""
+	case opDelete:
+		return "", old == ""
+	case opRead, opRewrite, opEnd:
+	}
+	return old, false
+}
+
+// atRest checks the healed cluster: the data replicas hold the same, the witness
+// nothing.
+func (o *oracle) atRest() {
+	for _, k := range o.sim.keys {
+		var held [register.Seats]register.Record
+		for seat, id := range k.group {
+			held[seat] = o.sim.nodes[id].holds(k)
+		}
+		a, b := held[register.SeatD1], held[register.SeatD2]
+		if a.Ballot != b.Ballot || a.Op != b.Op || a.Tombstone != b.Tombstone || string(a.Doc) != string(b.Doc) {
+			o.violate("after healing D1 holds %s of %s and D2 %s", describeRecord(a), k.name, describeRecord(b))
+		}
+		if w := held[register.SeatW]; !w.Blank() {
+			o.violate("after healing W still holds %s of %s", describeRecord(w), k.name)
+		}
+	}
+	if o.sim.profile.calm && o.failed > 0 {
+		o.violate("%d operations found no quorum though nothing was wrong", o.failed)
+	}
+}
+
+// holds asks the node's acceptor, all writes being durable.
+func (n *node) holds(k key) register.Record {
+	var r register.Record
+	q := register.Request{Kind: register.KindRead, Partition: k.partition, Key: k.name}
+	n.replica.Serve([]register.Request{q}, func(replies []register.Reply) { r = replies[0].Record })
+	n.store.Sync()
+	return r
+}
+
+func (s *sim) keyIndex(name string) int {
+	for i := range s.keys {
+		if s.keys[i].name == name {
+			return i
+		}
+	}
+	panic("no such key: " + name)
+}
