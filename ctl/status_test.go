@@ -21,7 +21,7 @@ func cluster(down ...string) wire.ClusterStatus {
 	var s wire.ClusterStatus
 	for i, id := range []string{"db-0", "db-1", "db-2"} {
 		report := wire.NodeReport{ID: id, Up: true, Status: &wire.NodeStatus{
-			ID: id, Boots: uint64(i + 1), DiskBytes: 25_000, Data: wire.Holding{Records: 1234},
+			ID: id, Life: wire.Life{Incarnation: 1, Boots: uint64(i + 1)}, Serving: true, DiskBytes: 25_000, Data: wire.Holding{Records: 1234},
 		}}
 		for _, d := range down {
 			if d == id {

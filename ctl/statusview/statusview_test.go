@@ -10,7 +10,7 @@ import (
 
 func up(id string, records, disk int64, boots uint64, hints ...wire.HintHolding) wire.NodeReport {
 	return wire.NodeReport{ID: id, Up: true, Status: &wire.NodeStatus{
-		ID: id, Boots: boots, DiskBytes: disk, Hints: hints, Data: wire.Holding{Records: records},
+		ID: id, Life: wire.Life{Incarnation: 1, Boots: boots}, Serving: true, DiskBytes: disk, Hints: hints, Data: wire.Holding{Records: records},
 	}}
 }
 

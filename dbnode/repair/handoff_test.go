@@ -33,6 +33,8 @@ type replicas struct {
 	answer func(node int, q register.Request) register.Reply // nil: yes to all
 	silent bool
 	taken  []string
+
+	joining bool // a disk of the group is being rebuilt
 }
 
 // Send satisfies drive.Nodes.
@@ -56,6 +58,9 @@ func (r *replicas) SendLazy(int, register.Request) {}
 // Up satisfies drive.Nodes.
 func (r *replicas) Up(node int) bool { return !r.down[node] }
 
+// disks are those of every group, as the witness knows them.
+var disks = register.Incarnations{1, 1, 4}
+
 type fixture struct {
 	*replicas
 	hints   *mocks.Hints
@@ -69,6 +74,8 @@ func newFixture(t *testing.T, partitions int) fixture {
 	places, err := placement.New(partitions)
 	require.NoError(t, err)
 	f := fixture{&replicas{}, mocks.NewHints(t), mocks.NewRounds(t), nil}
+	f.hints.EXPECT().Disks(mock.Anything).Return(disks).Maybe()
+	f.hints.EXPECT().AnyJoining(mock.Anything).RunAndReturn(func(uint16) bool { return f.joining }).Maybe()
 	f.handoff = repair.NewHandoff(witness, places, f.hints, f, f.rounds)
 	return f
 }
@@ -80,8 +87,10 @@ func (f fixture) holds(partition uint16, after string, hints ...register.Hint) {
 
 // forgets expects that these hints are forgotten, at once.
 func (f fixture) forgets(partition uint16, hints ...register.Hint) {
-	f.hints.EXPECT().Forget(partition, hints, mock.Anything).
-		Run(func(_ uint16, hints []register.Hint, done func(int, error)) { done(len(hints), nil) }).Once()
+	f.hints.EXPECT().Forget(partition, disks, hints, mock.Anything).
+		Run(func(_ uint16, _ register.Incarnations, hints []register.Hint, done func(int, error)) {
+			done(len(hints), nil)
+		}).Once()
 }
 
 func (f fixture) step(t *testing.T) (busy bool) {
@@ -258,8 +267,8 @@ func TestStoreErrorsAreReported(t *testing.T) {
 	require.ErrorIs(t, err, broken)
 
 	f.holds(3, "", hint("a", 5))
-	f.hints.EXPECT().Forget(uint16(3), mock.Anything, mock.Anything).
-		Run(func(_ uint16, _ []register.Hint, done func(int, error)) { done(0, broken) }).Once()
+	f.hints.EXPECT().Forget(uint16(3), disks, mock.Anything, mock.Anything).
+		Run(func(_ uint16, _ register.Incarnations, _ []register.Hint, done func(int, error)) { done(0, broken) }).Once()
 	_, err = f.handoff.Step(t.Context())
 	require.ErrorIs(t, err, broken)
 	f.holds(0, "")

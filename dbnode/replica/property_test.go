@@ -67,7 +67,7 @@ func TestRepliesSurviveCrashes(t *testing.T) {
 			case 5:
 				hints, err := b.Hints(asW, "", 10)
 				require.NoError(t, err)
-				b.Forget(asW, hints, func(int, error) {})
+				b.Forget(asW, b.Disks(asW), hints, func(int, error) {})
 				for _, h := range hints {
 					words[name(asW, h.Key)].forgotten = h.Record.Ballot
 				}

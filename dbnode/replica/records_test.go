@@ -30,6 +30,8 @@ func newListing(t *testing.T) listing {
 	require.NoError(t, err)
 	r, err := replica.Open(replica.Config{NodeID: "db-0", Places: places, Epoch: 1, Now: func() int64 { return 1 }}, st)
 	require.NoError(t, err)
+	r.Form(func(err error) { require.NoError(t, err) })
+	r.Admit()
 	st.Sync()
 	return listing{t, st, r}
 }
@@ -39,7 +41,7 @@ func (l listing) accept(partition uint16, key, doc string, at int64, tombstone b
 	l.t.Helper()
 	b := register.Ballot{Time: at, Proposer: 9}
 	rec := register.Record{Ballot: b, Op: b, Tombstone: tombstone, Doc: []byte(doc)}
-	q := register.Request{Kind: register.KindAccept, Partition: partition, Key: key, Record: rec}
+	q := register.Request{Kind: register.KindAccept, Partition: partition, Key: key, Record: rec, Disks: register.Incarnations{1, 1, 1}}
 	l.Serve([]register.Request{q}, func(replies []register.Reply) {
 		require.Equal(l.t, register.VerdictYes, replies[0].Verdict)
 	})

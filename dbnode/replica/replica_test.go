@@ -16,6 +16,9 @@ import (
 
 const testNow = int64(1_000_000)
 
+// testDisks are those of a new cluster.
+var testDisks = register.Incarnations{1, 1, 1}
+
 // The partitions of a cluster of three that node 0 has each seat in.
 const (
 	asD1 = uint16(0)
@@ -35,6 +38,7 @@ type bench struct {
 func newBench(t require.TestingT) *bench {
 	b := &bench{t: t, disk: mem.NewDisk()}
 	b.open()
+	b.Form(func(err error) { require.NoError(t, err) })
 	b.store.Sync()
 	return b
 }
@@ -52,6 +56,7 @@ func (b *bench) open() {
 	b.boots++
 	b.Replica, err = Open(testConfig(b.t, b.boots<<32), b.store)
 	require.NoError(b.t, err)
+	b.Admit()
 }
 
 // crash loses all but the first kept writes that wait, and starts again.
@@ -95,15 +100,15 @@ func tombstone(t int64) register.Record {
 }
 
 func accept(p uint16, key string, r register.Record) register.Request {
-	return register.Request{Kind: register.KindAccept, Partition: p, Key: key, Record: r}
+	return register.Request{Kind: register.KindAccept, Partition: p, Key: key, Record: r, Disks: testDisks}
 }
 
 func prepare(p uint16, key string, t int64) register.Request {
-	return register.Request{Kind: register.KindPrepare, Partition: p, Key: key, Ballot: ballot(t)}
+	return register.Request{Kind: register.KindPrepare, Partition: p, Key: key, Ballot: ballot(t), Disks: testDisks}
 }
 
 func read(p uint16, key string) register.Request {
-	return register.Request{Kind: register.KindRead, Partition: p, Key: key}
+	return register.Request{Kind: register.KindRead, Partition: p, Key: key, Disks: testDisks}
 }
 
 func TestNoReplyBeforeTheStartIsOnRecord(t *testing.T) {
@@ -284,6 +289,10 @@ func TestSealMeetsRequests(t *testing.T) {
 		cfg.Places = places
 		r, err := Open(cfg, st)
 		require.NoError(t, err)
+		if r.Life().Incarnation == 0 {
+			r.Form(func(err error) { require.NoError(t, err) })
+		}
+		r.Admit()
 		return st, r
 	}
 	all := func(r *Replica, at int64) []register.Reply {
@@ -350,7 +359,7 @@ func TestStoreBelongsToOneNode(t *testing.T) {
 		})
 	}
 	b.open()
-	require.Equal(t, Identity{NodeID: "n0", Partitions: 3, Incarnation: 1, Boots: 2}, b.Identity(), "refused starts don't count")
+	require.Equal(t, Identity{NodeID: "n0", Partitions: 3, Lives: [placement.Nodes]Life{{Incarnation: 1, Boots: 2}}}, b.Identity(), "refused starts don't count")
 }
 
 // spoil flips a bit of a stored value.
@@ -409,7 +418,7 @@ func TestCountersTellRoles(t *testing.T) {
 	require.Equal(t, Messages{Read: 1, Prepare: 1}, s.AsWitness)
 	require.Equal(t, int64(1), s.Data.Records)
 	require.Empty(t, s.Hints)
-	require.Equal(t, uint64(1), s.Identity.Boots)
+	require.Equal(t, Life{Incarnation: 1, Boots: 1}, s.Identity.Lives[0])
 }
 
 func TestScanErrorsAreNoHints(t *testing.T) {
@@ -457,11 +466,11 @@ func TestForgetComparesAndIsDurable(t *testing.T) {
 	epoch := b.ask(read(asW, "none")).Epoch
 	b.serve(accept(asW, "newer", rec(2, "y"))) // on its way to disk
 	gone := func(n int, err error) { require.NoError(t, err); require.Equal(t, 1, n) }
-	b.Forget(asW, []register.Hint{{Key: "gone", Record: rec(1, "x")}, {Key: "gone", Record: rec(1, "x")}}, gone)
+	b.Forget(asW, b.Disks(asW), []register.Hint{{Key: "gone", Record: rec(1, "x")}, {Key: "gone", Record: rec(1, "x")}}, gone)
 	b.store.Sync()
 
 	var forgotten []int
-	b.Forget(asW, hints, func(n int, err error) {
+	b.Forget(asW, b.Disks(asW), hints, func(n int, err error) {
 		require.NoError(t, err)
 		forgotten = append(forgotten, n)
 	})
@@ -485,7 +494,7 @@ func TestForgettingNothingIsDone(t *testing.T) {
 	b := newBench(t)
 	epoch := b.ask(read(asW, "k")).Epoch
 	calls := 0
-	b.Forget(asW, []register.Hint{{Key: "k", Record: rec(1, "x")}}, func(n int, err error) {
+	b.Forget(asW, b.Disks(asW), []register.Hint{{Key: "k", Record: rec(1, "x")}}, func(n int, err error) {
 		require.NoError(t, err)
 		require.Zero(t, n)
 		calls++
@@ -501,7 +510,7 @@ func TestFailedForgetSaysSo(t *testing.T) {
 	full := errors.New("disk full")
 	b.disk.Break(full)
 	var got error
-	b.Forget(asW, []register.Hint{{Key: "k", Record: rec(1, "x")}}, func(_ int, err error) { got = err })
+	b.Forget(asW, b.Disks(asW), []register.Hint{{Key: "k", Record: rec(1, "x")}}, func(_ int, err error) { got = err })
 	b.store.Sync()
 	require.ErrorIs(t, got, full)
 	require.ErrorIs(t, <-b.Failed(), full)

@@ -12,17 +12,19 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
-	"sync/atomic"
+	"time"
 
 	"github.com/dyad-db/dyad/dbnode"
 	"github.com/dyad-db/dyad/dbnode/store"
-	"github.com/dyad-db/dyad/dbnode/store/mem"
-	"github.com/dyad-db/dyad/dbnode/store/rocks"
 	"github.com/dyad-db/dyad/gateway"
 	"github.com/dyad-db/dyad/pkg/nodeclient"
 	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/service"
+	"github.com/dyad-db/dyad/pkg/wire"
 )
+
+// patience bounds the wait for a node to serve.
+const patience = 30 * time.Second
 
 // Config of a local cluster. The zero value is three nodes in memory and one
 // gateway.
@@ -37,9 +39,8 @@ type Config struct {
 type Cluster struct {
 	cfg      Config
 	members  []nodeclient.Node
-	disks    [placement.Nodes]*mem.Disk
-	stores   [placement.Nodes]*crashable // of the nodes that run
-	nodes    [placement.Nodes]*process   // nil while stopped
+	disks    [placement.Nodes]*disk
+	nodes    [placement.Nodes]*process // nil while stopped
 	gateways []*process
 }
 
@@ -86,10 +87,13 @@ func (c *Cluster) startAll() error {
 		}
 		listeners = append(listeners, l)
 		c.members = append(c.members, nodeclient.Node{ID: fmt.Sprintf("db-%d", i), URL: "http://" + l.Addr().String()})
-		c.disks[i] = mem.NewDisk()
+		c.disks[i] = newDisk(c.cfg.Dir, c.members[i].ID)
 	}
 	for i, l := range listeners {
-		if err := c.startNode(i, l); err != nil {
+		c.startNode(i, l)
+	}
+	for i := range c.nodes {
+		if err := c.awaitReady(i); err != nil {
 			return err
 		}
 	}
@@ -105,28 +109,49 @@ func listen(address string) (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 }
 
-func (c *Cluster) startNode(i int, l net.Listener) error {
-	st, err := c.openStore(i)
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
+// startNode starts node i on l, and again on the same address should it find its
+// disk lost.
+func (c *Cluster) startNode(i int, l net.Listener) {
 	cfg := dbnode.DefaultConfig()
 	cfg.ID, cfg.Nodes = c.members[i].ID, c.members
 	cfg.Logger = c.cfg.Logger.With(slog.String("process", cfg.ID))
-	c.stores[i] = &crashable{Store: st}
-	n, err := dbnode.New(cfg, c.stores[i])
-	if err != nil {
-		return errors.Join(err, l.Close())
+	address := l.Addr().String()
+	listenAgain := func(context.Context) (net.Listener, error) {
+		if first := l; first != nil {
+			l = nil
+			return first, nil
+		}
+		return listen(address)
 	}
-	c.nodes[i] = start(c.members[i].URL, func(ctx context.Context) error { return n.Run(ctx, l) })
-	return nil
+	c.nodes[i] = start(c.members[i].URL, func(ctx context.Context) error {
+		err := dbnode.Serve(ctx, cfg, c.disks[i], listenAgain)
+		if l != nil { // it did not come that far
+			err = errors.Join(err, l.Close())
+		}
+		return err
+	})
 }
 
-func (c *Cluster) openStore(i int) (dbnode.Store, error) {
-	if c.cfg.Dir == "" {
-		return mem.Open(c.disks[i])
+// awaitReady returns when node i serves, or why it ended instead.
+func (c *Cluster) awaitReady(i int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	retry := time.NewTicker(time.Millisecond)
+	defer retry.Stop()
+	for {
+		err := service.CheckReady(ctx, c.members[i].URL[len("http://"):], wire.PathReady)
+		if err == nil {
+			return nil
+		}
+		select {
+		case ended := <-c.nodes[i].ended:
+			c.nodes[i] = nil
+			return errors.Join(fmt.Errorf("%s ended before it served", c.members[i].ID), ended)
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not serve: %w", c.members[i].ID, err)
+		case <-retry.C:
+		}
 	}
-	return rocks.Open(filepath.Join(c.cfg.Dir, c.members[i].ID))
 }
 
 func (c *Cluster) addGateway() error {
@@ -171,10 +196,7 @@ func (c *Cluster) Crash(i int) error {
 	if c.nodes[i] == nil {
 		return fmt.Errorf("%s is stopped already", c.members[i].ID)
 	}
-	c.stores[i].dead.Store(true)
-	if c.cfg.Dir == "" {
-		c.disks[i].Crash()
-	}
+	c.disks[i].crash()
 	err := c.Stop(i)
 	if errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrFailed) {
 		return nil // what its last writes were told
@@ -182,8 +204,28 @@ func (c *Cluster) Crash(i int) error {
 	return err
 }
 
+// Wipe gives node i, which was stopped or crashed, a blank disk.
+func (c *Cluster) Wipe(i int) error {
+	if c.nodes[i] != nil {
+		return fmt.Errorf("%s runs: stop it first", c.members[i].ID)
+	}
+	return c.disks[i].wipe()
+}
+
+// Copy keeps a copy of the disk of node i, in memory, as it is now.
+func (c *Cluster) Copy(i int) error { return c.disks[i].keepCopy() }
+
+// RollBack puts the disk of node i, which was stopped or crashed, back to what
+// it was at the last Copy.
+func (c *Cluster) RollBack(i int) error {
+	if c.nodes[i] != nil {
+		return fmt.Errorf("%s runs: stop it first", c.members[i].ID)
+	}
+	return c.disks[i].rollBack()
+}
+
 // Restart starts node i, which was stopped or crashed, at its old address and
-// disk.
+// disk. It serves when enough of the others know of its start.
 func (c *Cluster) Restart(i int) error {
 	if c.nodes[i] != nil {
 		return fmt.Errorf("%s runs already", c.members[i].ID)
@@ -192,23 +234,8 @@ func (c *Cluster) Restart(i int) error {
 	if err != nil {
 		return err
 	}
-	return c.startNode(i, l)
-}
-
-// crashable is a store that takes no write after its node's crash, so that the
-// node's orderly end leaves no trace on disk.
-type crashable struct {
-	dbnode.Store
-	dead atomic.Bool
-}
-
-// Write satisfies store.Store.
-func (s *crashable) Write(ops []store.Op, done func(error)) {
-	if s.dead.Load() {
-		done(store.ErrClosed)
-		return
-	}
-	s.Store.Write(ops, done)
+	c.startNode(i, l)
+	return nil
 }
 
 // Close ends all that runs: gateways first.

@@ -41,7 +41,7 @@ type fate struct {
 func newNetwork() *network {
 	n := &network{start: time.Now(), behave: func(int, register.Request) fate { return fate{} }}
 	for i := range n.acceptors {
-		n.acceptors[i] = register.NewAcceptor(register.Durable{}, uint64(i+1))
+		n.acceptors[i] = register.NewAcceptor(i, register.Durable{}, register.Group{}, uint64(i+1))
 		n.records[i] = map[string]register.Record{}
 	}
 	return n
@@ -104,7 +104,7 @@ func driverOver(t *testing.T, nodes drive.Nodes, number uint64) *drive.Driver {
 		Nodes:    nodes,
 		Places:   places,
 		Proposer: number,
-		Hedge:    drive.DefaultHedge,
+		Hedge:    drive.Hedge{Least: 20 * time.Millisecond, Most: 20 * time.Millisecond},
 		Jitter:   func(below time.Duration) time.Duration { return below - 1 },
 	})
 }

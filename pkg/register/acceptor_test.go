@@ -39,7 +39,7 @@ func newMachine() *machine {
 
 func (m *machine) start() {
 	m.boots++
-	m.acceptor = NewAcceptor(m.durable, m.boots<<32)
+	m.acceptor = NewAcceptor(SeatD1, m.durable, Group{}, m.boots<<32)
 	m.acceptor.promised = newBounded(2) // evicts all the time
 	m.acceptor.chosen = newBounded(2)
 	m.marked = map[string]Ballot{}
@@ -130,7 +130,7 @@ func (m *machine) promise(t *rapid.T, key string, b Ballot) {
 // forget drops the record of key as a witness does.
 func (m *machine) forget(b Ballot, key string) {
 	held := m.records[key]
-	if !m.acceptor.Forget(key, b, held) {
+	if !m.acceptor.Forget(key, b, Incarnations{}, held) {
 		return
 	}
 	delete(m.records, key)
@@ -188,23 +188,23 @@ func TestAcceptorKeepsItsWord(t *testing.T) {
 }
 
 func TestForgetOnlyTheVeryRecord(t *testing.T) {
-	a := NewAcceptor(Durable{}, 7)
+	a := NewAcceptor(SeatD1, Durable{}, Group{}, 7)
 	held := record(at(5), "x")
-	require.False(t, a.Forget("k", at(4), held))
-	require.False(t, a.Forget("k", at(6), held))
-	require.False(t, a.Forget("k", Ballot{}, Record{}), "nothing is held")
-	require.True(t, a.Forget("k", at(5), held))
+	require.False(t, a.Forget("k", at(4), Incarnations{}, held))
+	require.False(t, a.Forget("k", at(6), Incarnations{}, held))
+	require.False(t, a.Forget("k", Ballot{}, Incarnations{}, Record{}), "nothing is held")
+	require.True(t, a.Forget("k", at(5), Incarnations{}, held))
 	a.Forgot()
 	reply, _ := a.Step(0, Request{Kind: KindRead, Key: "k"}, Record{})
 	require.Equal(t, uint64(8), reply.Epoch)
 }
 
 func TestForgettingKeepsTheHigherPromise(t *testing.T) {
-	a := NewAcceptor(Durable{}, 1)
+	a := NewAcceptor(SeatD1, Durable{}, Group{}, 1)
 	held := record(at(5), "x")
 	reply, _ := a.Step(0, prepare("k", at(9)), held)
 	require.Equal(t, VerdictYes, reply.Verdict)
-	require.True(t, a.Forget("k", at(5), held))
+	require.True(t, a.Forget("k", at(5), Incarnations{}, held))
 	reply, _ = a.Step(0, accept("k", record(at(8), "late")), Record{})
 	require.Equal(t, VerdictRefused, reply.Verdict)
 	require.Equal(t, at(9), reply.Highest)
@@ -212,43 +212,43 @@ func TestForgettingKeepsTheHigherPromise(t *testing.T) {
 
 // An orderly stop costs nothing: the next start refuses only what was promised.
 func TestSealedHorizonIsTight(t *testing.T) {
-	a := NewAcceptor(Durable{}, 1)
+	a := NewAcceptor(SeatD1, Durable{}, Group{}, 1)
 	_, _ = a.Step(1000, prepare("k", at(1000)), Record{})
 	require.Equal(t, int64(1000+HorizonStep), a.Durable().Horizon)
 
-	again := NewAcceptor(a.Seal(), 2)
+	again := NewAcceptor(SeatD1, a.Seal(), Group{}, 2)
 	reply, _ := again.Step(1001, prepare("k", at(1000)), Record{})
 	require.Equal(t, VerdictRefused, reply.Verdict)
 	reply, _ = again.Step(1001, prepare("k", at(1001)), Record{})
 	require.Equal(t, VerdictYes, reply.Verdict)
 
-	crashed := NewAcceptor(a.Durable(), 3)
+	crashed := NewAcceptor(SeatD1, a.Durable(), Group{}, 3)
 	reply, _ = crashed.Step(1001, prepare("k", at(1001)), Record{})
 	require.Equal(t, VerdictRefused, reply.Verdict, "a crash costs the whole step")
 }
 
 func TestSealWithoutUseKeepsTheFloor(t *testing.T) {
 	d := Durable{Floor: at(40), Horizon: 90}
-	sealed := NewAcceptor(d, 1).Seal()
-	require.False(t, NewAcceptor(sealed, 2).Durable().Floor.Less(Ballot{Time: 90}))
+	sealed := NewAcceptor(SeatD1, d, Group{}, 1).Seal()
+	require.False(t, NewAcceptor(SeatD1, sealed, Group{}, 2).Durable().Floor.Less(Ballot{Time: 90}))
 }
 
 func TestBallotsTooFarAhead(t *testing.T) {
-	a := NewAcceptor(Durable{}, 1)
+	a := NewAcceptor(SeatD1, Durable{}, Group{}, 1)
 	reply, effects := a.Step(1000, prepare("k", at(1000+MaxAhead+1)), Record{})
 	require.Equal(t, VerdictUnable, reply.Verdict)
 	require.Equal(t, Effects{}, effects)
 	reply, _ = a.Step(1000, prepare("k", at(1000+MaxAhead)), Record{})
 	require.Equal(t, VerdictYes, reply.Verdict)
 
-	lagging := NewAcceptor(Durable{Floor: at(5_000)}, 1)
+	lagging := NewAcceptor(SeatD1, Durable{Floor: at(5_000)}, Group{}, 1)
 	reply, _ = lagging.Step(0, prepare("k", at(5_000+MaxAhead)), Record{})
 	require.Equal(t, VerdictYes, reply.Verdict, "the floor counts for a clock that lags")
 }
 
 // The horizon is written once in HorizonStep of time, not once a promise.
 func TestHorizonIsReservedInSteps(t *testing.T) {
-	a := NewAcceptor(Durable{}, 1)
+	a := NewAcceptor(SeatD1, Durable{}, Group{}, 1)
 	writes := 0
 	for now := int64(1); now <= 10*HorizonStep; now += 1000 {
 		_, effects := a.Step(now, prepare("k", at(now)), Record{})
@@ -265,7 +265,7 @@ func TestCrashLoopKeepsBallotsInReach(t *testing.T) {
 	const now = 1_000_000
 	d := Durable{}
 	for boot := range uint64(200) {
-		a := NewAcceptor(d, boot+1)
+		a := NewAcceptor(SeatD1, d, Group{}, boot+1)
 		b := at(max(now, a.Durable().Floor.Time) + 1)
 		reply, effects := a.Step(now, prepare("k", b), Record{})
 		require.Equal(t, VerdictYes, reply.Verdict)
@@ -276,7 +276,7 @@ func TestCrashLoopKeepsBallotsInReach(t *testing.T) {
 }
 
 func TestEvictionRaisesTheFloor(t *testing.T) {
-	a := NewAcceptor(Durable{}, 1)
+	a := NewAcceptor(SeatD1, Durable{}, Group{}, 1)
 	keys := make([]string, MaxPromises+1)
 	for i := range keys {
 		keys[i] = string(rune('0'+i%10)) + string(rune(i))
@@ -291,7 +291,7 @@ func TestEvictionRaisesTheFloor(t *testing.T) {
 }
 
 func TestInvalidKindIsRefused(t *testing.T) {
-	reply, effects := NewAcceptor(Durable{}, 1).Step(0, Request{Kind: 99, Key: "k"}, Record{})
+	reply, effects := NewAcceptor(SeatD1, Durable{}, Group{}, 1).Step(0, Request{Kind: 99, Key: "k"}, Record{})
 	require.Equal(t, VerdictUnable, reply.Verdict)
 	require.Equal(t, Effects{}, effects)
 }

@@ -9,6 +9,7 @@ import (
 // TestHandoffVerdicts: what each pair of answers makes of a hint.
 func TestHandoffVerdicts(t *testing.T) {
 	hint := Hint{"k", record(at(5), "x")}
+	disks := Incarnations{1, 2, 3}
 	yes := Reply{Verdict: VerdictYes}
 	higher := Reply{Verdict: VerdictRefused, Held: at(6)}
 	equal := Reply{Verdict: VerdictRefused, Held: at(5)}
@@ -33,9 +34,9 @@ func TestHandoffVerdicts(t *testing.T) {
 		{"no answer and a refusal", lost, lower, false, SeatD2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := NewHandoff(3, []Hint{hint})
+			h := NewHandoff(3, disks, []Hint{hint})
 			for _, s := range h.Start() {
-				require.Equal(t, Request{Kind: KindAccept, Partition: 3, Key: "k", Record: hint.Record}, s.Request)
+				require.Equal(t, Request{Kind: KindAccept, Partition: 3, Key: "k", Record: hint.Record, Disks: disks}, s.Request)
 				require.False(t, h.Done())
 				h.Reply(s.Seat, s.Tag, [Seats]Reply{c.d1, c.d2}[s.Seat])
 			}
@@ -54,7 +55,7 @@ func TestHandoffVerdicts(t *testing.T) {
 
 func TestHandoffKeepsHintsApart(t *testing.T) {
 	hints := []Hint{{"a", record(at(1), "a")}, {"b", record(at(2), "b")}, {"c", record(at(3), "c")}}
-	h := NewHandoff(0, hints)
+	h := NewHandoff(0, Incarnations{}, hints)
 	sends := h.Start()
 	require.Len(t, sends, 6)
 	for i := len(sends) - 1; i >= 0; i-- { // in any order
@@ -73,7 +74,7 @@ func TestHandoffKeepsHintsApart(t *testing.T) {
 }
 
 func TestEmptyHandoffIsDone(t *testing.T) {
-	h := NewHandoff(0, nil)
+	h := NewHandoff(0, Incarnations{}, nil)
 	require.Empty(t, h.Start())
 	require.True(t, h.Done())
 	require.Empty(t, h.Delivered())

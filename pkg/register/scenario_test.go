@@ -71,8 +71,9 @@ func (p *testProposer) Observe(b Ballot) { p.clock.Observe(b) }
 
 type testEpochs [Seats]uint64
 
-func (e *testEpochs) Known() [Seats]uint64         { return *e }
-func (e *testEpochs) Learn(seat int, epoch uint64) { e[seat] = epoch }
+func (e *testEpochs) Known() ([Seats]uint64, Incarnations) { return *e, Incarnations{} }
+func (e *testEpochs) LearnEpoch(seat int, epoch uint64)    { e[seat] = epoch }
+func (e *testEpochs) LearnDisks(Incarnations)              {}
 
 // testOp is a round or a handoff.
 type testOp struct {
@@ -104,7 +105,7 @@ func (w *world) start(seat int) {
 	s := w.seats[seat]
 	s.boots++
 	s.up = true
-	s.acceptor = NewAcceptor(s.durable, s.boots*100)
+	s.acceptor = NewAcceptor(seat, s.durable, Group{}, s.boots*100)
 }
 
 func (w *world) proposer(n int) *testProposer {
@@ -244,7 +245,7 @@ var (
 func (w *world) launchHandoff(name string) {
 	rec := w.seats[SeatW].records[scenarioKey]
 	require.False(w.t, rec.Blank(), "the witness holds nothing")
-	op := &testOp{name: name, handoff: NewHandoff(0, []Hint{{scenarioKey, rec}})}
+	op := &testOp{name: name, handoff: NewHandoff(0, Incarnations{}, []Hint{{scenarioKey, rec}})}
 	w.ops[name] = op
 	w.sent(op, op.handoff.Start())
 }
@@ -301,7 +302,7 @@ func (w *world) forget(h *Handoff) {
 	s := w.seats[SeatW]
 	forgotten := 0
 	for _, hint := range h.Delivered() {
-		if s.acceptor.Forget(hint.Key, hint.Record.Ballot, s.records[hint.Key]) {
+		if s.acceptor.Forget(hint.Key, hint.Record.Ballot, Incarnations{}, s.records[hint.Key]) {
 			delete(s.records, hint.Key)
 			forgotten++
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dyad-db/dyad/deployments/local"
 	"github.com/dyad-db/dyad/gateway"
+	"github.com/dyad-db/dyad/pkg/drive"
 	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/pkg/wire"
 	"github.com/dyad-db/dyad/tests/audit"
@@ -48,7 +49,8 @@ func unhurried(cfg *gateway.Config) { cfg.Budget = 10 * time.Second }
 // unhedged is one that doesn't take a slow machine for a slow node either: a
 // third node is asked only for want of an answer.
 func unhedged(cfg *gateway.Config) {
-	cfg.Frame, cfg.Hedge, cfg.Budget = 5*time.Second, 5*time.Second, 20*time.Second
+	cfg.Frame, cfg.Budget = 5*time.Second, 20*time.Second
+	cfg.Hedge = drive.Hedge{Least: 5 * time.Second, Most: 5 * time.Second}
 }
 
 // client talks to the gateways with those numbers in turn; to the first if none

@@ -20,9 +20,103 @@ func (_m *Hints) EXPECT() *Hints_Expecter {
 	return &Hints_Expecter{mock: &_m.Mock}
 }
 
-// Forget provides a mock function with given fields: partition, hints, done
-func (_m *Hints) Forget(partition uint16, hints []register.Hint, done func(int, error)) {
-	_m.Called(partition, hints, done)
+// AnyJoining provides a mock function with given fields: partition
+func (_m *Hints) AnyJoining(partition uint16) bool {
+	ret := _m.Called(partition)
+
+	if len(ret) == 0 {
+		panic("no return value specified for AnyJoining")
+	}
+
+	var r0 bool
+	if rf, ok := ret.Get(0).(func(uint16) bool); ok {
+		r0 = rf(partition)
+	} else {
+		r0 = ret.Get(0).(bool)
+	}
+
+	return r0
+}
+
+// Hints_AnyJoining_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'AnyJoining'
+type Hints_AnyJoining_Call struct {
+	*mock.Call
+}
+
+// AnyJoining is a helper method to define mock.On call
+//   - partition uint16
+func (_e *Hints_Expecter) AnyJoining(partition interface{}) *Hints_AnyJoining_Call {
+	return &Hints_AnyJoining_Call{Call: _e.mock.On("AnyJoining", partition)}
+}
+
+func (_c *Hints_AnyJoining_Call) Run(run func(partition uint16)) *Hints_AnyJoining_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(uint16))
+	})
+	return _c
+}
+
+func (_c *Hints_AnyJoining_Call) Return(_a0 bool) *Hints_AnyJoining_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Hints_AnyJoining_Call) RunAndReturn(run func(uint16) bool) *Hints_AnyJoining_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Disks provides a mock function with given fields: partition
+func (_m *Hints) Disks(partition uint16) register.Incarnations {
+	ret := _m.Called(partition)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Disks")
+	}
+
+	var r0 register.Incarnations
+	if rf, ok := ret.Get(0).(func(uint16) register.Incarnations); ok {
+		r0 = rf(partition)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(register.Incarnations)
+		}
+	}
+
+	return r0
+}
+
+// Hints_Disks_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Disks'
+type Hints_Disks_Call struct {
+	*mock.Call
+}
+
+// Disks is a helper method to define mock.On call
+//   - partition uint16
+func (_e *Hints_Expecter) Disks(partition interface{}) *Hints_Disks_Call {
+	return &Hints_Disks_Call{Call: _e.mock.On("Disks", partition)}
+}
+
+func (_c *Hints_Disks_Call) Run(run func(partition uint16)) *Hints_Disks_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(uint16))
+	})
+	return _c
+}
+
+func (_c *Hints_Disks_Call) Return(_a0 register.Incarnations) *Hints_Disks_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Hints_Disks_Call) RunAndReturn(run func(uint16) register.Incarnations) *Hints_Disks_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Forget provides a mock function with given fields: partition, disks, hints, done
+func (_m *Hints) Forget(partition uint16, disks register.Incarnations, hints []register.Hint, done func(int, error)) {
+	_m.Called(partition, disks, hints, done)
 }
 
 // Hints_Forget_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Forget'
@@ -32,15 +126,16 @@ type Hints_Forget_Call struct {
 
 // Forget is a helper method to define mock.On call
 //   - partition uint16
+//   - disks register.Incarnations
 //   - hints []register.Hint
 //   - done func(int , error)
-func (_e *Hints_Expecter) Forget(partition interface{}, hints interface{}, done interface{}) *Hints_Forget_Call {
-	return &Hints_Forget_Call{Call: _e.mock.On("Forget", partition, hints, done)}
+func (_e *Hints_Expecter) Forget(partition interface{}, disks interface{}, hints interface{}, done interface{}) *Hints_Forget_Call {
+	return &Hints_Forget_Call{Call: _e.mock.On("Forget", partition, disks, hints, done)}
 }
 
-func (_c *Hints_Forget_Call) Run(run func(partition uint16, hints []register.Hint, done func(int, error))) *Hints_Forget_Call {
+func (_c *Hints_Forget_Call) Run(run func(partition uint16, disks register.Incarnations, hints []register.Hint, done func(int, error))) *Hints_Forget_Call {
 	_c.Call.Run(func(args mock.Arguments) {
-		run(args[0].(uint16), args[1].([]register.Hint), args[2].(func(int, error)))
+		run(args[0].(uint16), args[1].(register.Incarnations), args[2].([]register.Hint), args[3].(func(int, error)))
 	})
 	return _c
 }
@@ -50,7 +145,7 @@ func (_c *Hints_Forget_Call) Return() *Hints_Forget_Call {
 	return _c
 }
 
-func (_c *Hints_Forget_Call) RunAndReturn(run func(uint16, []register.Hint, func(int, error))) *Hints_Forget_Call {
+func (_c *Hints_Forget_Call) RunAndReturn(run func(uint16, register.Incarnations, []register.Hint, func(int, error))) *Hints_Forget_Call {
 	_c.Run(run)
 	return _c
 }

@@ -36,6 +36,13 @@ type opener interface {
 // NewDisk returns an empty disk.
 func NewDisk() *Disk { return &Disk{} }
 
+// Clone returns a disk that holds what is durable on d now, open nowhere.
+func (d *Disk) Clone() *Disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &Disk{root: d.root, bytes: d.bytes}
+}
+
 // Crash cuts the power. The open store, if any, is dead from then on: steps not
 // yet synced are lost, and their dones have run with an error wrapping
 // store.ErrFailed when Crash returns; later calls answer store.ErrClosed. The

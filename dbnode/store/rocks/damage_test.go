@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dyad-db/dyad/dbnode/store"
 )
 
 // crashed returns a directory as a power cut leaves it: ten records, each in a
@@ -90,7 +92,7 @@ func TestDamageToAnAcknowledgedBatchIsRefused(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, log, 0o600))
 			_, err = Open(dir)
 			require.ErrorContains(t, err, dir)
-			require.ErrorContains(t, err, "rebuild the node")
+			require.ErrorIs(t, err, store.ErrDamaged, "so that the node is rebuilt")
 
 			// The refusal itself did no harm.
 			require.NoError(t, os.WriteFile(file, whole, 0o600))
