@@ -93,7 +93,7 @@ func (c *Cluster) startAll() error {
 		c.startNode(i, l)
 	}
 	for i := range c.nodes {
-		if err := c.awaitReady(i); err != nil {
+		if err := c.AwaitReady(i); err != nil {
 			return err
 		}
 	}
@@ -132,10 +132,13 @@ func (c *Cluster) startNode(i int, l net.Listener) {
 	})
 }
 
-// awaitReady returns when node i serves, or why it ended instead.
-func (c *Cluster) awaitReady(i int) error {
+// AwaitReady returns when node i serves, or why it ended instead.
+func (c *Cluster) AwaitReady(i int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	if c.nodes[i] == nil {
+		return fmt.Errorf("%s is stopped", c.members[i].ID)
+	}
 	retry := time.NewTicker(time.Millisecond)
 	defer retry.Stop()
 	for {

@@ -9,7 +9,7 @@ import (
 )
 
 func up(id string, hints ...wire.HintHolding) wire.NodeReport {
-	return wire.NodeReport{ID: id, Up: true, Status: &wire.NodeStatus{ID: id, Hints: hints}}
+	return wire.NodeReport{ID: id, Up: true, Status: &wire.NodeStatus{ID: id, Serving: true, Hints: hints}}
 }
 
 func hintFor(records, tombstones int64, ids ...string) wire.HintHolding {
@@ -28,6 +28,16 @@ func TestWholeOnlyWithAllNodesUpAndNoHint(t *testing.T) {
 			"one down",
 			[]wire.NodeReport{up("db-0"), {ID: "db-1", Error: "connection refused"}},
 			[]string{"db-1 is down: connection refused"},
+		},
+		{
+			"being rebuilt",
+			[]wire.NodeReport{{ID: "db-1", Up: true, Status: &wire.NodeStatus{Serving: true, Life: wire.Life{Joining: true}}}},
+			[]string{"db-1 is being rebuilt"},
+		},
+		{
+			"not serving yet",
+			[]wire.NodeReport{{ID: "db-1", Up: true, Status: &wire.NodeStatus{}}},
+			[]string{"db-1 waits for another node before it serves"},
 		},
 		{"up without a status", []wire.NodeReport{{ID: "db-1", Up: true}}, []string{"db-1 is down: "}},
 		{

@@ -56,6 +56,12 @@ func layers() []layer {
 			why:   "parts declare the interfaces they need and are wired above; HTTP stays in the api packages",
 		},
 		{
+			name: "membership", packages: []string{"dbnode/membership"},
+			may:   append([]string{"dbnode/replica"}, core...),
+			never: []string{"net/http", "net/rpc"},
+			why:   "who may vote is decided from what the replica knows and the peers said, never from how they were asked",
+		},
+		{
 			name: "gateway parts", packages: []string{"gateway/coordinator"},
 			may:   append([]string{"pkg/drive"}, core...),
 			never: []string{"net/http", "net/rpc"},

@@ -96,6 +96,9 @@ func (c *cluster) restart(nodes ...int) {
 	for _, i := range nodes {
 		require.NoError(c.t, c.Restart(i))
 	}
+	for _, i := range nodes {
+		require.NoError(c.t, c.AwaitReady(i))
+	}
 }
 
 // TestNodeDownAndBack takes each node down in turn: everything goes on, its

@@ -1,0 +1,98 @@
+package replica
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyad-db/dyad/dbnode/store"
+	"github.com/dyad-db/dyad/dbnode/store/mem"
+	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+func TestStoreBelongsToOneNode(t *testing.T) {
+	b := newBench(t)
+	require.NoError(t, b.store.Close())
+	places, err := placement.New(4)
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		change func(*Config)
+		says   string
+	}{
+		"another node":      {func(c *Config) { c.NodeID = "n1" }, `the data belongs to node "n0", not "n1"`},
+		"another partition": {func(c *Config) { c.Places = places }, "made with 3 partitions, not 4"},
+		"no epoch":          {func(c *Config) { c.Epoch = 0 }, "epoch must not be zero"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := testConfig(t, 9)
+			c.change(&cfg)
+			st, err := mem.OpenManual(b.disk)
+			require.NoError(t, err)
+			_, err = Open(cfg, st)
+			require.ErrorContains(t, err, c.says)
+			require.NoError(t, st.Close())
+		})
+	}
+	b.open()
+	require.Equal(t, Identity{NodeID: "n0", Partitions: 3, Lives: [placement.Nodes]Life{{Incarnation: 1, Boots: 2}}}, b.Identity(), "refused starts don't count")
+}
+
+// spoil flips a bit of a stored value.
+func (b *bench) spoil(key []byte) {
+	value, err := b.store.Get(key)
+	require.NoError(b.t, err)
+	require.NotEmpty(b.t, value)
+	value[len(value)/2] ^= 4
+	b.store.Write([]store.Op{{Key: key, Value: value}}, func(err error) { require.NoError(b.t, err) })
+	b.store.Sync()
+}
+
+func TestDamagedRecordIsNeitherServedNorVotedWith(t *testing.T) {
+	b := newBench(t)
+	b.ask(accept(asW, "k", rec(1, "x")))
+	b.ask(accept(asW, "fine", rec(1, "y")))
+	b.spoil(recordKey(asW, "k"))
+	for _, q := range []register.Request{
+		read(asW, "k"), prepare(asW, "k", 9), accept(asW, "k", rec(1, "x")), accept(asW, "k", rec(9, "z")),
+	} {
+		require.Equal(t, register.Reply{Verdict: register.VerdictUnable}, b.ask(q), q.Kind)
+	}
+	require.Equal(t, int64(4), b.Status().Unreadable)
+	require.Equal(t, "y", string(b.ask(read(asW, "fine")).Record.Doc))
+	hints, err := b.Hints(asW, "", 10)
+	require.NoError(t, err)
+	require.Equal(t, []register.Hint{{Key: "fine", Record: rec(1, "y")}}, hints)
+
+	b.crash(0)
+	require.Equal(t, int64(1), b.Status().Hints[int(asW)].Records)
+}
+
+func TestDamagedStateIsNoStart(t *testing.T) {
+	for _, key := range [][]byte{stateKey(asD1), metaKey()} {
+		b := newBench(t)
+		b.ask(prepare(asD1, "k", 1))
+		b.spoil(key)
+		b.disk.Crash()
+		st, err := mem.OpenManual(b.disk)
+		require.NoError(t, err)
+		_, err = Open(testConfig(t, 2), st)
+		require.ErrorIs(t, err, ErrChecksum)
+	}
+}
+
+func TestCountersTellRoles(t *testing.T) {
+	b := newBench(t)
+	b.ask(read(asD1, "k"))
+	b.ask(read(asW, "k"))
+	b.ask(prepare(asW, "k", 1))
+	b.ask(accept(asD2, "k", rec(1, "x")))
+	b.serve(register.Request{Kind: register.KindChosen, Partition: asD2, Key: "k", Ballot: ballot(1)})
+	b.serve(register.Request{Kind: 200, Partition: asD2, Key: "k"})
+	s := b.Status()
+	require.Equal(t, Messages{Read: 1, Accept: 1, Chosen: 1}, s.AsData)
+	require.Equal(t, Messages{Read: 1, Prepare: 1}, s.AsWitness)
+	require.Equal(t, int64(1), s.Data.Records)
+	require.Empty(t, s.Hints)
+	require.Equal(t, Life{Incarnation: 1, Boots: 1}, s.Identity.Lives[0])
+}
