@@ -167,7 +167,7 @@ func (n *Node) startWorkers(ctx context.Context, wg *sync.WaitGroup, driver *dri
 	}
 	start("handoff", repair.NewHandoff(n.number, n.places, n.replica, n.peers, driver), handoffIdle)
 	start("tombstones", repair.NewCollector(n.number, n.places, n.replica, n.peers, driver), collectIdle)
-	n.entropy = repair.NewAntiEntropy(n.number, n.places, n.peers, n.peers, driver, n.replica.AnyJoining, n.cfg.Logger)
+	n.entropy = repair.NewAntiEntropy(n.number, n.places, n.peers, n.peers, driver, n.replica.AnyJoining, repair.QuietTime, n.cfg.Logger)
 	start("anti-entropy", n.entropy, entropyIdle)
 	start("rebuild", repair.NewRebuild(n.number, n.places, n.replica, n.peers, driver, n.replica.Admitted, n.cfg.Logger), rebuildIdle)
 	member := membership.NewMember(n.number, n.replica, n.replica, n.peers, n.cfg.Logger)

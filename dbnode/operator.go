@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dyad-db/dyad/dbnode/membership"
 	"github.com/dyad-db/dyad/dbnode/replica"
 	"github.com/dyad-db/dyad/pkg/digest"
 	"github.com/dyad-db/dyad/pkg/register"
@@ -32,25 +33,20 @@ func (o operator) Hello(h wire.Hello) (wire.Welcome, error) {
 	if node < 0 || node == o.n.number {
 		return wire.Welcome{}, fmt.Errorf("%q is no other node of this cluster", h.From)
 	}
-	r := o.n.replica
 	type result struct {
-		welcome wire.Welcome
+		welcome membership.Welcome
 		err     error
 	}
 	landed := make(chan result, 1)
-	r.Hear(node, replica.Life(h.Life), func(before replica.Life, fences []register.Ballot, err error) {
-		w := wire.Welcome{Before: wire.Life(before)}
-		if h.Life.Joining {
-			for _, b := range fences {
-				w.Fences = append(w.Fences, wire.BallotJSON(b))
-			}
-		}
+	membership.Greet(o.n.replica, node, replica.Life(h.Life), func(w membership.Welcome, err error) {
 		landed <- result{w, err}
 	})
 	out := <-landed
-	out.welcome.Life = wire.Life(r.Life())
-	out.welcome.Voting = r.Admitted() && !out.welcome.Life.Joining
-	return out.welcome, out.err
+	w := wire.Welcome{Life: wire.Life(out.welcome.Life), Voting: out.welcome.Voting, Before: wire.Life(out.welcome.Before)}
+	for _, b := range out.welcome.Fences {
+		w.Fences = append(w.Fences, wire.BallotJSON(b))
+	}
+	return w, out.err
 }
 
 // Digest satisfies api.Peer.

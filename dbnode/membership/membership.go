@@ -28,6 +28,13 @@ import (
 // start of it. It must be set aside, and the node started on a blank one.
 var ErrLostDisk = errors.New("this disk is an old copy: a peer has seen a later start of it")
 
+// Answer is what came of showing the own life to one peer.
+type Answer struct {
+	Node    int
+	Welcome Welcome
+	Err     error // no Welcome came
+}
+
 // Welcome is a peer's answer when it has recorded the life that it was shown.
 type Welcome struct {
 	Life   replica.Life      // its own
@@ -43,8 +50,8 @@ type Peers interface {
 
 // Replica is what membership decides about; *replica.Replica does.
 type Replica interface {
-	Life() replica.Life
-	Hear(node int, life replica.Life, done func(before replica.Life, fences []register.Ballot, err error))
+	Show(done func(replica.Life, error))
+	Hear(node int, life replica.Life, done func(replica.Heard, error))
 	Form(done func(error))
 	Rejoin(incarnation uint32, done func(error))
 	Raise(fences []register.Ballot, done func(error))
@@ -74,20 +81,30 @@ func NewMember(node int, r Replica, a Admission, peers Peers, logger *slog.Logge
 // is busy while another step should follow soon. The error wraps ErrLostDisk if
 // the disk must be set aside.
 func (m *Member) Step(ctx context.Context) (busy bool, err error) {
-	own := m.replica.Life()
-	welcomes := m.ask(ctx, own)
-	for _, w := range welcomes {
-		if w.answer == nil {
+	var own replica.Life
+	err = await(func(done func(error)) {
+		m.replica.Show(func(life replica.Life, err error) { own = life; done(err) })
+	})
+	if err != nil {
+		return false, err
+	}
+	return m.Take(own, m.ask(ctx, own))
+}
+
+// Take does what the answers of the peers to the life that they were shown call for.
+func (m *Member) Take(own replica.Life, answers []Answer) (busy bool, err error) {
+	for _, a := range answers {
+		if a.Err != nil {
 			continue
 		}
-		if err := m.hear(w.node, w.answer.Life); err != nil {
+		if err := m.hear(a.Node, a.Welcome.Life); err != nil {
 			return false, err
 		}
 	}
-	action := decide(own, m.admission.Admitted(), answers(welcomes))
+	action := decide(own, m.admission.Admitted(), welcomes(answers))
 	switch action.kind {
 	case wait:
-		return false, m.waitingFor(own, welcomes)
+		return false, m.waitingFor(own, answers)
 	case nothing:
 		return false, nil
 	case form:
@@ -111,39 +128,26 @@ func (m *Member) Step(ctx context.Context) (busy bool, err error) {
 	return false, fmt.Errorf("membership: unknown action %d", action.kind)
 }
 
-type asked struct {
-	node   int
-	answer *Welcome
-	err    error
-}
-
-func (m *Member) ask(ctx context.Context, own replica.Life) []asked {
-	var out []asked
+func (m *Member) ask(ctx context.Context, own replica.Life) []Answer {
+	var out []Answer
 	for n := range placement.Nodes {
 		if n != m.node {
-			out = append(out, asked{node: n})
+			out = append(out, Answer{Node: n})
 		}
 	}
 	var wg sync.WaitGroup
 	for i := range out {
-		wg.Go(func() {
-			w, err := m.peers.Hello(ctx, out[i].node, own)
-			if err != nil {
-				out[i].err = err
-				return
-			}
-			out[i].answer = &w
-		})
+		wg.Go(func() { out[i].Welcome, out[i].Err = m.peers.Hello(ctx, out[i].Node, own) })
 	}
 	wg.Wait()
 	return out
 }
 
-func answers(all []asked) []Welcome {
+func welcomes(all []Answer) []Welcome {
 	var out []Welcome
 	for _, a := range all {
-		if a.answer != nil {
-			out = append(out, *a.answer)
+		if a.Err == nil {
+			out = append(out, a.Welcome)
 		}
 	}
 	return out
@@ -151,14 +155,14 @@ func answers(all []asked) []Welcome {
 
 func (m *Member) hear(node int, life replica.Life) error {
 	return await(func(done func(error)) {
-		m.replica.Hear(node, life, func(_ replica.Life, _ []register.Ballot, err error) { done(err) })
+		m.replica.Hear(node, life, func(_ replica.Heard, err error) { done(err) })
 	})
 }
 
-func (m *Member) waitingFor(own replica.Life, all []asked) error {
+func (m *Member) waitingFor(own replica.Life, all []Answer) error {
 	for _, a := range all {
-		if a.err != nil {
-			return fmt.Errorf("waiting for node %d before taking part (incarnation %d): %w", a.node, own.Incarnation, a.err)
+		if a.Err != nil {
+			return fmt.Errorf("waiting for node %d before taking part (incarnation %d): %w", a.Node, own.Incarnation, a.Err)
 		}
 	}
 	return errors.New("waiting for both other nodes to be able to vote, since this node's disk was lost")

@@ -12,6 +12,22 @@ import (
 	"github.com/dyad-db/dyad/pkg/register"
 )
 
+// Quiet waits until what was under way can have ended; it is QuietTime of real
+// time outside of simulations.
+type Quiet func(ctx context.Context) error
+
+// QuietTime waits for quietTime.
+func QuietTime(ctx context.Context) error {
+	timer := time.NewTimer(quietTime)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
 // quietTime is how long a bucket must stand still, and differ, before its keys
 // are compared: writes under way make replicas differ for a moment.
 const quietTime = 50 * time.Millisecond
@@ -37,6 +53,7 @@ type AntiEntropy struct {
 
 	compare comparer
 	joining func(partition uint16) bool
+	quiet   Quiet
 	nodes   drive.Nodes
 	pass    pass
 	logger  *slog.Logger
@@ -44,10 +61,11 @@ type AntiEntropy struct {
 
 // NewAntiEntropy returns the worker of the node with that number.
 // joining reports whether some disk of a partition's group is not rebuilt yet.
-func NewAntiEntropy(node int, places placement.Map, contents Contents, nodes drive.Nodes, rounds Rounds, joining func(partition uint16) bool, logger *slog.Logger) *AntiEntropy {
+func NewAntiEntropy(node int, places placement.Map, contents Contents, nodes drive.Nodes, rounds Rounds, joining func(partition uint16) bool, quiet Quiet, logger *slog.Logger) *AntiEntropy {
 	return &AntiEntropy{
 		compare: comparer{contents: contents, rounds: rounds, places: places},
 		joining: joining,
+		quiet:   quiet,
 		nodes:   nodes,
 		pass:    newPass(places, node, register.SeatD1),
 		logger:  logger,
@@ -69,7 +87,7 @@ func (a *AntiEntropy) Step(ctx context.Context) (busy bool, err error) {
 	if a.joining(partition) || !a.nodes.Up(a.compare.places.Group(int(partition))[register.SeatD2]) {
 		return a.pass.turn(), nil
 	}
-	differing, err := a.compare.stuck(ctx, partition)
+	differing, err := a.compare.stuck(ctx, partition, a.quiet)
 	if err != nil || len(differing) == 0 {
 		return a.pass.turn() && err == nil, err
 	}
@@ -101,17 +119,13 @@ func (c *comparer) trees(ctx context.Context, partition uint16) (trees [2]digest
 }
 
 // stuck returns the buckets that differ and stand still.
-func (c *comparer) stuck(ctx context.Context, partition uint16) ([]int, error) {
+func (c *comparer) stuck(ctx context.Context, partition uint16, quiet Quiet) ([]int, error) {
 	first, err := c.trees(ctx, partition)
 	if err != nil || first[0] == first[1] {
 		return nil, err
 	}
-	timer := time.NewTimer(quietTime)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-timer.C:
+	if err := quiet(ctx); err != nil {
+		return nil, err
 	}
 	second, err := c.trees(ctx, partition)
 	if err != nil {

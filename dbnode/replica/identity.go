@@ -92,30 +92,43 @@ func (r *Replica) Identity() Identity {
 // Life returns the own life.
 func (r *Replica) Life() Life { return r.Identity().Lives[r.cfg.Node] }
 
-// Hear takes in the life that a peer shows, unless a later one is known, and
-// calls done when that is durable: with what was known before, and, for a peer
-// that is joining, with the fence of each partition: a ballot not below anything
-// that this node ever promised, accepted or holds there. From then on nothing
-// counts that was sent to, or answered for, an older disk of that peer.
-func (r *Replica) Hear(node int, life Life, done func(before Life, fences []register.Ballot, err error)) {
+// Show calls done with the own life once that is durable. A life that a crash
+// may yet take back must not be shown to anyone: the next start would look like
+// an older disk.
+func (r *Replica) Show(done func(Life, error)) {
 	r.identityMu.Lock()
-	before := r.identity.Lives[node]
-	if life.OlderThan(before) || node == r.cfg.Node {
-		r.identityMu.Unlock()
-		done(before, nil, nil)
-		return
-	}
+	own := r.identity.Lives[r.cfg.Node]
+	r.identityMu.Unlock()
+	r.store.Write(nil, func(err error) { done(own, err) })
+}
+
+// Heard is what a replica answers to the life that a peer shows.
+type Heard struct {
+	Own    Life              // of the answering node
+	Before Life              // of the peer, as known before
+	Fences []register.Ballot // by partition, if a new life of the peer was taken in, or it is joining
+}
+
+// Hear takes in the life that a peer shows, unless a later one is known, and
+// calls done when that is durable, and all that the answer says. A fence is a
+// ballot not below anything that this node ever promised, accepted or holds in
+// the partition. From then on nothing counts that was sent to, or answered for,
+// an older disk of that peer.
+func (r *Replica) Hear(node int, life Life, done func(Heard, error)) {
+	r.identityMu.Lock()
 	defer r.identityMu.Unlock()
-	var fences []register.Ballot
-	if life.Joining || life != before {
-		fences = r.meet(node, life)
-	}
+	heard := Heard{Own: r.identity.Lives[r.cfg.Node], Before: r.identity.Lives[node]}
 	var ops []store.Op
-	if life != before {
-		r.identity.Lives[node] = life
-		ops = append(ops, r.identityOp())
+	if known := heard.Before; node != r.cfg.Node && !life.OlderThan(known) {
+		if life.Joining || life != known {
+			heard.Fences = r.meet(node, life)
+		}
+		if life != known {
+			r.identity.Lives[node] = life
+			ops = append(ops, r.identityOp())
+		}
 	}
-	r.store.Write(ops, func(err error) { done(before, fences, err) })
+	r.store.Write(ops, func(err error) { done(heard, err) })
 }
 
 // meet tells every acceptor of a peer's disk and returns their fences.
