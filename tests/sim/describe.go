@@ -12,7 +12,7 @@ func describe(q *register.Request) string {
 	switch q.Kind {
 	case register.KindAccept:
 		return fmt.Sprintf("accept %s %s", q.Key, describeRecord(q.Record))
-	case register.KindPrepare, register.KindChosen:
+	case register.KindPrepare, register.KindChosen, register.KindBar, register.KindCollect:
 		return fmt.Sprintf("%s %s %s", q.Kind, q.Key, describeBallot(q.Ballot))
 	case register.KindRead:
 	}
@@ -30,6 +30,8 @@ func describeReply(r *register.Reply) string {
 	case register.VerdictRefused:
 		return fmt.Sprintf("refused: highest %s, holds %s, floor %s",
 			describeBallot(r.Highest), describeBallot(r.Held), describeBallot(r.Floor))
+	case register.VerdictStale:
+		return fmt.Sprintf("stale: disks %v", r.Disks)
 	case register.VerdictUnable, register.VerdictLost, register.VerdictUnsent:
 	}
 	return r.Verdict.String()

@@ -4,19 +4,25 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/pkg/register"
 )
 
 // proposer is what the rounds of one process share: a clock with an id of its
-// own, and what is known of epochs.
+// own, and what is known of epochs and disks.
 type proposer struct {
 	clock    *clock
 	ballots  *register.Clock
-	byNumber []epochs // by partition
+	byNumber []knowledge             // by partition
+	disks    [placement.Nodes]uint32 // by node
 }
 
 func (s *sim) newProposer(c *clock) *proposer {
-	return &proposer{c, register.NewClock(s.freshProposer()), make([]epochs, s.profile.partitions)}
+	p := &proposer{clock: c, ballots: register.NewClock(s.freshProposer()), byNumber: make([]knowledge, s.profile.partitions)}
+	for i := range p.byNumber {
+		p.byNumber[i].proposer, p.byNumber[i].group = p, s.places.Group(i)
+	}
+	return p
 }
 
 // Next implements register.Proposer.
@@ -25,12 +31,28 @@ func (p *proposer) Next() register.Ballot { return p.ballots.Next(p.clock.now())
 // Observe implements register.Proposer.
 func (p *proposer) Observe(b register.Ballot) { p.ballots.Observe(b) }
 
-// epochs implements register.Epochs.
-type epochs struct{ known [register.Seats]uint64 }
+// knowledge implements register.Knowledge.
+type knowledge struct {
+	proposer *proposer
+	group    [placement.Nodes]int
+	known    [register.Seats]uint64
+}
 
-func (e *epochs) Known() [register.Seats]uint64 { return e.known }
+func (k *knowledge) Known() ([register.Seats]uint64, register.Incarnations) {
+	var disks register.Incarnations
+	for seat, node := range k.group {
+		disks[seat] = k.proposer.disks[node]
+	}
+	return k.known, disks
+}
 
-func (e *epochs) Learn(seat int, epoch uint64) { e.known[seat] = epoch }
+func (k *knowledge) LearnEpoch(seat int, epoch uint64) { k.known[seat] = epoch }
+
+func (k *knowledge) LearnDisks(disks register.Incarnations) {
+	for seat, node := range k.group {
+		k.proposer.disks[node] = max(k.proposer.disks[node], disks[seat])
+	}
+}
 
 // gateway runs the operations of its clients.
 type gateway struct {
@@ -140,6 +162,7 @@ type operation struct {
 	proposer *proposer
 	alive    func() bool
 	must     bool // find a quorum
+	then     func(register.Record, error)
 
 	round   *register.Round
 	tag     uint32
@@ -275,6 +298,9 @@ func (o *operation) finish(rec register.Record, err error) {
 	s.oracle.returned(o, rec, err)
 	if s.out != nil {
 		s.tracef("%s ends: %s", o, describeOutcome(rec, err))
+	}
+	if o.then != nil {
+		o.then(rec, err)
 	}
 	if o.client != nil {
 		s.after(s.spread(s.profile.think), o.client.next)

@@ -35,6 +35,44 @@ func (s *sim) send(from, to int, q register.Request, answer func(register.Reply)
 	}
 }
 
+// remote has a node do something for another; reply's then runs where it was
+// asked for, and answered after it, once at most.
+func (s *sim) remote(from, to int, serve func(peer *node, reply func(then func())), answered func()) {
+	told := false
+	deliver := func() {
+		peer := s.nodes[to]
+		if !peer.up {
+			return
+		}
+		alive := peer.alive()
+		serve(peer, func(then func()) {
+			if !alive() || from != to && (s.cutOff(to, from) || s.chance(s.profile.loss)) {
+				return
+			}
+			s.after(s.latency(), func() {
+				if !told {
+					told = true
+					then()
+					answered()
+				}
+			})
+		})
+	}
+	switch p := &s.profile; {
+	case from == to:
+		s.after(1, deliver)
+	case s.cutOff(from, to) || s.chance(p.loss):
+		if s.chance(p.late) {
+			s.after(s.rng.Int64N(30*millisecond), deliver)
+		}
+	default:
+		s.after(s.latency(), deliver)
+		if s.chance(p.double) {
+			s.after(s.latency()+s.rng.Int64N(10*millisecond), deliver)
+		}
+	}
+}
+
 func (s *sim) cutOff(from, to int) bool { return !s.healed && s.cut[from][to] }
 
 func (s *sim) latency() int64 {
@@ -119,6 +157,9 @@ func (s *sim) arrangeFaults() {
 	}
 	for _, n := range s.nodes {
 		s.every(p.handoff, n.handOff)
+		s.every(p.hello, n.hello)
+		s.every(p.collect, n.collect)
+		s.every(p.compare, n.compare)
 	}
 }
 
@@ -150,10 +191,13 @@ func (s *sim) changeCuts() {
 }
 
 func (s *sim) crashOne() {
-	down := 0
+	down, troubled := 0, 0
 	for _, n := range s.nodes {
 		if !n.up {
 			down++
+		}
+		if n.troubled() {
+			troubled++
 		}
 	}
 	if down >= s.profile.maxDown {
@@ -164,9 +208,19 @@ func (s *sim) crashOne() {
 		i := s.rng.IntN(len(victims))
 		victims = victims[i : i+1]
 	}
+	if s.profile.maxDown == 1 {
+		// One node in trouble at a time: the same one, if any.
+		if n := victims[0]; troubled > 0 && !n.troubled() && !s.chance(s.profile.second) {
+			return
+		}
+	}
 	for _, n := range victims {
 		if n.up {
+			alone := troubled == 0 || troubled == 1 && n.troubled()
 			n.stop(s.chance(s.profile.clean))
+			if alone && s.chance(s.profile.wipes) {
+				n.loseDisk()
+			}
 			s.after(s.spread(s.profile.away), n.startAgain)
 		}
 	}

@@ -31,6 +31,10 @@ type node struct {
 
 	rounds  *proposer // of rewrites
 	handing *handing  // the handoff under way
+
+	older                                       []*mem.Disk // copies of the disk as it was before its last starts, the newest last
+	routines                                    map[*routine]bool
+	greeting, rebuilding, collecting, comparing bool
 }
 
 // arrival is a request that was delivered and not yet served.
@@ -40,12 +44,13 @@ type arrival struct {
 }
 
 func newNode(s *sim, id int) *node {
-	n := &node{sim: s, id: id, clock: s.newClock(), disk: mem.NewDisk()}
+	n := &node{sim: s, id: id, clock: s.newClock(), disk: mem.NewDisk(), routines: map[*routine]bool{}}
 	n.start()
 	return n
 }
 
 func (n *node) start() {
+	n.older = append(n.older[max(0, len(n.older)-2):], n.disk.Clone())
 	st, err := mem.OpenManual(n.disk)
 	if err != nil {
 		panic(err)
@@ -66,7 +71,9 @@ func (n *node) start() {
 	n.inbox = nil
 	n.rounds = n.sim.newProposer(&n.clock)
 	n.planSync()
+	n.greeting, n.rebuilding, n.collecting, n.comparing = false, false, false, false
 	n.sim.tracef("n%d started, boot %d", n.id, n.boots)
+	n.sim.after(1, n.hello)
 }
 
 var nodeNames = [placement.Nodes]string{"n0", "n1", "n2"}
@@ -81,6 +88,7 @@ func (n *node) startAgain() {
 // was written and not yet synced.
 func (n *node) stop(clean bool) {
 	n.up = false
+	n.endRoutines()
 	n.inbox = nil
 	if clean {
 		n.sim.tracef("n%d stops in good order", n.id)
@@ -96,6 +104,29 @@ func (n *node) stop(clean bool) {
 	n.sim.tracef("n%d crashes; %d of %d unsynced writes are kept", n.id, kept, waiting)
 	n.store.SyncN(kept)
 	n.disk.Crash()
+}
+
+// loseDisk leaves a stopped node with a blank disk, or with a copy made before
+// one of its last starts.
+func (n *node) loseDisk() {
+	if n.sim.rng.IntN(2) == 0 {
+		n.sim.tracef("n%d gets a blank disk", n.id)
+		n.disk = mem.NewDisk()
+		return
+	}
+	n.sim.tracef("n%d gets an old copy of its disk", n.id)
+	n.disk = n.older[n.sim.rng.IntN(len(n.older))].Clone()
+}
+
+// setAside replaces a disk that turned out to be lost.
+func (n *node) setAside() {
+	if !n.up {
+		return
+	}
+	n.sim.tracef("n%d sets its disk aside", n.id)
+	n.stop(false)
+	n.disk = mem.NewDisk()
+	n.start()
 }
 
 // alive returns a check that the node still runs as it does now.
@@ -137,7 +168,16 @@ func (n *node) serve() {
 		}
 	}
 	boots := n.boots
+	barred := make([]bool, len(requests))
+	for i, q := range requests {
+		barred[i] = (q.Kind == register.KindRead || q.Kind == register.KindPrepare) && (!n.replica.Admitted() || n.replica.Joining(q.Partition))
+	}
 	n.replica.Serve(requests, func(replies []register.Reply) {
+		for i := range replies {
+			if barred[i] && replies[i].Verdict == register.VerdictYes {
+				n.sim.oracle.violate("n%d voted while it was not rebuilt: %s", n.id, describe(&requests[i]))
+			}
+		}
 		if replies == nil || !n.up || n.boots != boots {
 			return // the power went before the reply left
 		}
@@ -180,7 +220,7 @@ func (n *node) flood() {
 	p := n.sim.newProposer(&n.clock)
 	requests := make([]register.Request, len(floodKeys))
 	for i, k := range floodKeys {
-		requests[i] = register.Request{Kind: register.KindPrepare, Partition: partition, Key: k, Ballot: p.Next()}
+		requests[i] = register.Request{Kind: register.KindPrepare, Partition: partition, Key: k, Ballot: p.Next(), Disks: n.replica.Disks(partition)}
 	}
 	n.replica.Serve(requests, func([]register.Reply) {})
 	n.planSync()
@@ -198,6 +238,7 @@ var floodKeys = func() []string {
 type handing struct {
 	*register.Handoff
 	partition uint16
+	disks     register.Incarnations
 	answered  map[handed]bool
 }
 
@@ -215,7 +256,8 @@ func (n *node) handOff() {
 	if len(hints) == 0 {
 		return
 	}
-	h := &handing{register.NewHandoff(partition, hints), partition, map[handed]bool{}}
+	disks := n.replica.Disks(partition)
+	h := &handing{register.NewHandoff(partition, disks, hints), partition, disks, map[handed]bool{}}
 	n.handing = h
 	group := n.sim.places.Group(int(partition))
 	alive := n.alive()
@@ -279,7 +321,7 @@ func (n *node) handedOff(h *handing) {
 			n.sim.tracef("n%d may forget %s %s", n.id, hint.Key, describeRecord(hint.Record))
 		}
 	}
-	n.replica.Forget(h.partition, delivered, func(forgotten int, err error) {
+	n.replica.Forget(h.partition, h.disks, delivered, func(forgotten int, err error) {
 		if n.sim.out != nil {
 			n.sim.tracef("n%d forgot %d of %d hints, durably", n.id, forgotten, len(delivered))
 		}

@@ -296,6 +296,9 @@ func (o *oracle) atRest() {
 		if a.Ballot != b.Ballot || a.Op != b.Op || a.Tombstone != b.Tombstone || string(a.Doc) != string(b.Doc) {
 			o.violate("after healing D1 holds %s of %s and D2 %s", describeRecord(a), k.name, describeRecord(b))
 		}
+		if a.Tombstone {
+			o.violate("after healing the tombstone %s of %s is not collected", describeRecord(a), k.name)
+		}
 		if w := held[register.SeatW]; !w.Blank() {
 			o.violate("after healing W still holds %s of %s", describeRecord(w), k.name)
 		}
@@ -308,7 +311,7 @@ func (o *oracle) atRest() {
 // holds asks the node's acceptor, all writes being durable.
 func (n *node) holds(k key) register.Record {
 	var r register.Record
-	q := register.Request{Kind: register.KindRead, Partition: k.partition, Key: k.name}
+	q := register.Request{Kind: register.KindRead, Partition: k.partition, Key: k.name, Disks: n.replica.Disks(k.partition)}
 	n.replica.Serve([]register.Request{q}, func(replies []register.Reply) { r = replies[0].Record })
 	n.store.Sync()
 	return r

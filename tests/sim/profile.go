@@ -30,6 +30,11 @@ type profile struct {
 	away     int64  // mean time a crashed node stays down
 	clean    chance // that a stop is orderly
 	maxDown  int    // nodes down at a time
+	wipes    chance // that a node that went down comes back with a blank or an old disk
+	second   chance // that another node goes down while one is being rebuilt
+	hello    int64  // mean time between two hellos of a node
+	collect  int64  // mean time between two looks for tombstones
+	compare  int64  // mean time between two comparisons of the data replicas
 	restarts int64  // mean time between restarts of a gateway, 0 for none
 	skew     int64  // clocks are off by up to this
 	frozen   chance // that a clock stands still for long
@@ -62,6 +67,9 @@ func draw(r *rand.Rand) profile {
 		sync:       pick(r, 20, 200, millisecond, 5*millisecond),
 		handoff:    pick(r, 500, 2*millisecond, 20*millisecond),
 		maxDown:    1,
+		hello:      pick(r, 5*millisecond, 20*millisecond),
+		collect:    pick(r, millisecond, 5*millisecond, 20*millisecond),
+		compare:    pick(r, 20*millisecond, 60*millisecond),
 	}
 	switch n := r.IntN(16); {
 	case n == 0:
@@ -87,6 +95,9 @@ func (p *profile) hot(r *rand.Rand) {
 	p.double = pick[chance](r, 0, 5, 25)
 	p.crashes = pick(r, 0, 3*millisecond, 10*millisecond, 20*millisecond)
 	p.away = pick(r, 200, millisecond, 4*millisecond)
+	p.wipes = pick[chance](r, 0, 30, 100)
+	p.second = pick[chance](r, 0, 30)
+	p.collect = pick[int64](r, 300, 1000, 4000)
 	p.clean = pick[chance](r, 0, 20, 100)
 	p.restarts = pick(r, 0, 5*millisecond, 20*millisecond)
 	p.skew = pick(r, 0, millisecond, 10*millisecond)
@@ -115,6 +126,7 @@ func (p *profile) racing(r *rand.Rand) {
 	p.crashes = pick(r, 0, 0, 3*millisecond)
 	p.away = 50
 	p.clean = 100
+	p.collect = pick[int64](r, 300, 1000)
 	p.skew = pick(r, 0, millisecond)
 	p.think = pick[int64](r, 20, 200)
 	p.sync = 20
@@ -133,14 +145,16 @@ func (p *profile) mixed(r *rand.Rand) {
 	p.crashes = pick(r, 0, 5*millisecond, 10*millisecond, 40*millisecond)
 	p.away = pick(r, millisecond, 5*millisecond, 20*millisecond)
 	p.clean = pick[chance](r, 0, 30)
+	p.wipes = pick[chance](r, 0, 0, 50)
+	p.second = pick[chance](r, 0, 30)
 	if r.IntN(20) == 0 {
-		p.maxDown = 3
+		p.maxDown, p.wipes = 3, 0
 	}
 	p.restarts = pick(r, 0, 0, 10*millisecond, 30*millisecond)
 	p.skew = pick(r, 0, millisecond, 50*millisecond, 8*second)
 	p.frozen = pick[chance](r, 0, 0, 50)
 	if r.IntN(10) == 0 {
-		p.hour = pick(r, -3600*second, 3600*second)
+		p.hour, p.wipes = pick(r, -3600*second, 3600*second), 0
 	}
 	p.hedge = pick(r, 20*millisecond, 2*millisecond, 500)
 	p.rash = pick[chance](r, 0, 5, 30)

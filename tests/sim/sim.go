@@ -85,6 +85,11 @@ func (s *sim) play() {
 			s.oracle.violate("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	defer func() {
+		for _, n := range s.nodes {
+			n.endRoutines()
+		}
+	}()
 	s.build()
 	s.work()
 	if len(s.oracle.violations) == 0 {
@@ -115,6 +120,7 @@ func (s *sim) build() {
 	for i := range placement.Nodes {
 		s.nodes = append(s.nodes, newNode(s, i))
 	}
+	s.form()
 	if s.profile.hour != 0 {
 		s.nodes[s.rng.IntN(len(s.nodes))].clock.offset = s.profile.hour
 	}
@@ -128,6 +134,61 @@ func (s *sim) build() {
 		}
 	}
 	s.arrangeFaults()
+}
+
+// form makes the three blank nodes a cluster, while nothing is wrong yet.
+func (s *sim) form() {
+	s.healed = true
+	s.drain()
+	s.healed = false
+	for _, n := range s.nodes {
+		if n.troubled() {
+			s.oracle.violate("n%d is not part of the new cluster: %+v", n.id, n.replica.Life())
+		}
+	}
+}
+
+// rejoin lets every node be rebuilt, and the others hear of it.
+func (s *sim) rejoin() {
+	for pass := 0; ; pass++ {
+		for _, n := range s.nodes {
+			n.hello()
+		}
+		s.drain()
+		troubled := 0
+		for _, n := range s.nodes {
+			if n.troubled() {
+				troubled++
+			}
+		}
+		if troubled == 0 && pass > 1 {
+			return
+		}
+		if pass == settleRuns {
+			s.oracle.violate("%d nodes are not whole after %d passes", troubled, pass)
+			return
+		}
+	}
+}
+
+// collectAll lets the tombstones go; anti-entropy must find nothing then.
+func (s *sim) collectAll() {
+	for range settleRuns {
+		left := 0
+		for _, n := range s.nodes {
+			n.collect()
+			left += int(n.replica.Status().Data.Tombstones)
+		}
+		s.drain()
+		s.handOffAll()
+		if left == 0 {
+			break
+		}
+	}
+	for _, n := range s.nodes {
+		n.compare()
+	}
+	s.drain()
 }
 
 // work runs until every client has done its operations.
@@ -177,7 +238,7 @@ func (s *sim) settle() {
 	for _, g := range s.gateways {
 		g.clock.right()
 	}
-	s.drain()
+	s.rejoin()
 	for _, g := range s.gateways {
 		for k := range s.keys {
 			g.start(&operation{kind: opCreate, key: k, order: [register.Seats]int{0, 1, 2}, must: true})
@@ -188,6 +249,7 @@ func (s *sim) settle() {
 		return // the ballots of that node keep some keys from it for as long
 	}
 	s.handOffAll()
+	s.collectAll()
 	s.oracle.atRest()
 }
 
