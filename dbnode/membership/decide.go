@@ -30,13 +30,15 @@ type action struct {
 func decide(own replica.Life, admitted bool, peers []Welcome) action {
 	both := len(peers) == placement.Nodes-1
 	var known replica.Life // the latest that a peer knew of this node
+	old := false
 	for _, p := range peers {
+		old = old || own.OlderThan(p.Before) || own.Contradicts(p.Before)
 		if known.OlderThan(p.Before) {
 			known = p.Before
 		}
 	}
 	switch {
-	case own.OlderThan(known) && own.Incarnation > 0:
+	case old && own.Incarnation > 0:
 		return action{kind: setAside}
 	case own.Incarnation == 0 && !both:
 		return action{kind: wait}

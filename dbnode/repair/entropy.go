@@ -46,7 +46,7 @@ type Findings struct {
 }
 
 // AntiEntropy is the worker that compares the two data replicas of a partition
-// by digest and reads what differs, which repairs it. In a healthy cluster it
+// by digest and rewrites what differs. In a healthy cluster it
 // finds nothing.
 type AntiEntropy struct {
 	Findings
@@ -146,8 +146,8 @@ func (c *comparer) stuck(ctx context.Context, partition uint16, quiet Quiet) ([]
 	return out, nil
 }
 
-// heal compares the keys of the given buckets and reads those that differ, which
-// repairs them. It returns how many it healed.
+// heal compares the keys of the given buckets and rewrites those that differ,
+// unchanged, at both data replicas. It returns how many it healed.
 func (c *comparer) heal(ctx context.Context, partition uint16, buckets []int) (healed int, err error) {
 	var wanted [digest.Buckets]bool
 	for _, b := range buckets {
@@ -166,7 +166,12 @@ func (c *comparer) heal(ctx context.Context, partition uint16, buckets []int) (h
 				continue
 			}
 			delete(held[1-seat], key) // so as not to meet it twice
-			q := drive.Request{Key: key, Prefer: []int{register.SeatD1, register.SeatD2}, Deadline: time.Now().Add(batchTimeout)}
+			// Not a read: where the record is known to be chosen, that leaves the
+			// repair to a message which a floor may refuse, every time.
+			q := drive.Request{
+				Key: key, Rewrite: true, Above: ballot,
+				Prefer: []int{register.SeatD1, register.SeatD2}, Deadline: time.Now().Add(batchTimeout),
+			}
 			if _, err := c.rounds.Do(ctx, q); err != nil {
 				return healed, err
 			}

@@ -14,14 +14,28 @@ import (
 // that shows an older life than its peers saw has lost its disk, or was given an
 // old copy of it.
 type Life struct {
-	Incarnation uint32 `json:"incarnation"` // of the disk; 0 while it is blank
-	Boots       uint64 `json:"boots"`       // of this incarnation
-	Joining     bool   `json:"joining"`     // not yet rebuilt: it must not vote
+	Incarnation uint32 `json:"incarnation"`  // of the disk; 0 while it is blank
+	Boots       uint64 `json:"boots"`        // of this incarnation
+	Start       uint64 `json:"start,string"` // drawn anew at each start
+	Joining     bool   `json:"joining"`      // not yet rebuilt: it must not vote
 }
 
-// OlderThan reports whether o is a later start, or a later disk.
+// OlderThan reports whether o is a later start, a later disk, or the same start
+// later on.
 func (l Life) OlderThan(o Life) bool {
-	return l.Incarnation < o.Incarnation || l.Incarnation == o.Incarnation && l.Boots < o.Boots
+	if l.Incarnation != o.Incarnation {
+		return l.Incarnation < o.Incarnation
+	}
+	if l.Boots != o.Boots {
+		return l.Boots < o.Boots
+	}
+	return l.Start == o.Start && l.Joining && !o.Joining
+}
+
+// Contradicts reports whether the same disk was started twice for the same time:
+// one of the two starts was from a copy made before the other.
+func (l Life) Contradicts(o Life) bool {
+	return l.Incarnation == o.Incarnation && l.Boots == o.Boots && l.Start != o.Start
 }
 
 // Identity says whose store this is, and what it knows of the cluster's disks.
@@ -67,6 +81,7 @@ func (r *Replica) identify() error {
 	}
 	if own := &id.Lives[r.cfg.Node]; own.Incarnation > 0 {
 		own.Boots++
+		own.Start = r.cfg.Epoch
 	}
 	r.identity = id
 	return nil
@@ -119,7 +134,7 @@ func (r *Replica) Hear(node int, life Life, done func(Heard, error)) {
 	defer r.identityMu.Unlock()
 	heard := Heard{Own: r.identity.Lives[r.cfg.Node], Before: r.identity.Lives[node]}
 	var ops []store.Op
-	if known := heard.Before; node != r.cfg.Node && !life.OlderThan(known) {
+	if known := heard.Before; node != r.cfg.Node && !life.OlderThan(known) && !life.Contradicts(known) {
 		if life.Joining || life != known {
 			heard.Fences = r.meet(node, life)
 		}
@@ -149,7 +164,7 @@ func (r *Replica) meet(node int, life Life) []register.Ballot {
 // Form makes the node one of a brand-new cluster, whose first disk this is. done
 // is called when that is durable.
 func (r *Replica) Form(done func(error)) {
-	r.live(Life{Incarnation: 1, Boots: 1}, nil, done)
+	r.live(Life{Incarnation: 1, Boots: 1, Start: r.cfg.Epoch}, nil, done)
 }
 
 // Rejoin makes the node one whose earlier disk was lost: it holds nothing, and
@@ -157,7 +172,7 @@ func (r *Replica) Form(done func(error)) {
 // has heard of. done is called when that is durable; the fences of the peers
 // are to follow with Raise.
 func (r *Replica) Rejoin(incarnation uint32, done func(error)) {
-	r.live(Life{Incarnation: incarnation, Boots: 1, Joining: true}, nil, done)
+	r.live(Life{Incarnation: incarnation, Boots: 1, Start: r.cfg.Epoch, Joining: true}, nil, done)
 }
 
 // Raise takes the fences that both peers answered, by partition, as floors.

@@ -26,6 +26,7 @@ const (
 type Life struct {
 	Incarnation uint32 `json:"incarnation"`
 	Boots       uint64 `json:"boots"`
+	Start       uint64 `json:"start,string"`
 	Joining     bool   `json:"joining"`
 }
 
