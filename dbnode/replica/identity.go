@@ -20,16 +20,17 @@ type Life struct {
 	Joining     bool   `json:"joining"`      // not yet rebuilt: it must not vote
 }
 
-// OlderThan reports whether o is a later start, a later disk, or the same start
-// later on.
+// OlderThan reports whether o is a later start, or a later disk.
 func (l Life) OlderThan(o Life) bool {
-	if l.Incarnation != o.Incarnation {
-		return l.Incarnation < o.Incarnation
-	}
-	if l.Boots != o.Boots {
-		return l.Boots < o.Boots
-	}
-	return l.Start == o.Start && l.Joining && !o.Joining
+	return l.Incarnation < o.Incarnation || l.Incarnation == o.Incarnation && l.Boots < o.Boots
+}
+
+// outdated reports whether a node that o was heard of would not show l any more,
+// be it that it is a copy or that the message is old.
+func (l Life) outdated(o Life) bool {
+	rebuilt := l
+	rebuilt.Joining = false
+	return l.OlderThan(o) || l.Contradicts(o) || l.Joining && o == rebuilt
 }
 
 // Contradicts reports whether the same disk was started twice for the same time:
@@ -134,7 +135,7 @@ func (r *Replica) Hear(node int, life Life, done func(Heard, error)) {
 	defer r.identityMu.Unlock()
 	heard := Heard{Own: r.identity.Lives[r.cfg.Node], Before: r.identity.Lives[node]}
 	var ops []store.Op
-	if known := heard.Before; node != r.cfg.Node && !life.OlderThan(known) && !life.Contradicts(known) {
+	if known := heard.Before; node != r.cfg.Node && !life.outdated(known) {
 		if life.Joining || life != known {
 			heard.Fences = r.meet(node, life)
 		}
