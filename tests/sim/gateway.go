@@ -36,6 +36,7 @@ type knowledge struct {
 	proposer *proposer
 	group    [placement.Nodes]int
 	known    [register.Seats]uint64
+	at       [register.Seats]int64 // when that was learned
 }
 
 func (k *knowledge) Known() ([register.Seats]uint64, register.Incarnations) {
@@ -46,7 +47,9 @@ func (k *knowledge) Known() ([register.Seats]uint64, register.Incarnations) {
 	return k.known, disks
 }
 
-func (k *knowledge) LearnEpoch(seat int, epoch uint64) { k.known[seat] = epoch }
+func (k *knowledge) LearnEpoch(seat int, epoch uint64) {
+	k.known[seat], k.at[seat] = epoch, k.proposer.clock.sim.now
+}
 
 func (k *knowledge) LearnDisks(disks register.Incarnations) {
 	for seat, node := range k.group {

@@ -168,6 +168,11 @@ func (n *node) serve() {
 		}
 	}
 	boots := n.boots
+	for i := range requests {
+		if requests[i].Kind == register.KindCollect {
+			n.sim.oracle.collected[requests[i].Partition] = n.sim.now
+		}
+	}
 	barred := make([]bool, len(requests))
 	for i, q := range requests {
 		barred[i] = (q.Kind == register.KindRead || q.Kind == register.KindPrepare) && (!n.replica.Admitted() || n.replica.Joining(q.Partition))

@@ -137,6 +137,9 @@ func (r *routine) Up(to int) bool { return r.node.sim.nodes[to].up }
 // Serve satisfies repair.Tombstones.
 func (r *routine) Serve(requests []register.Request, done func([]register.Reply)) {
 	var out []register.Reply
+	for i := range requests {
+		r.node.sim.oracle.collected[requests[i].Partition] = r.node.sim.now
+	}
 	r.await(func(woken func()) {
 		r.replica.Serve(requests, func(replies []register.Reply) { out = replies; woken() })
 		r.node.planSync()
