@@ -25,6 +25,11 @@ const (
 	nodeGo     = "tests/sim/node.go"
 	gatewayGo  = "tests/sim/gateway.go"
 	simGo      = "tests/sim/sim.go"
+	identityGo = "dbnode/replica/identity.go"
+	decideGo   = "dbnode/membership/decide.go"
+	rebuildGo  = "dbnode/repair/rebuild.go"
+	collectGo  = "dbnode/repair/collect.go"
+	entropyGo  = "dbnode/repair/entropy.go"
 )
 
 var plants = []plant{
@@ -90,8 +95,8 @@ var plants = []plant{
 		name: "reply-before-sync", what: "a reply leaves before what it says is synced",
 		edits: []edit{{replicaGo, `	b.left.Add(1)
 	key, put`, `	if register.Planted("reply-before-sync") {
-		r.store.Write(ops, func(err error) { r.landed(p, q.Key, effects.Put, effects.State, err) })
-		return
+		r.store.Write(ops, func(err error) { r.landed(p, q.Key, effects.Put || effects.Drop, effects.State, err) })
+		return effects.Drop
 	}
 	b.left.Add(1)
 	key, put`}},
@@ -121,12 +126,13 @@ var plants = []plant{
 	},
 	{
 		name: "forget-without-compare", what: "the witness forgets whatever it holds of a key that was handed off",
-		edits: []edit{{acceptorGo, `if held.Blank() || held.Ballot != b {`, `if held.Blank() || held.Ballot != b && !Planted("forget-without-compare") {`}},
+		edits: []edit{{acceptorGo, `if held.Blank() || held.Ballot != b || a.group.Disks != disks || a.group.AnyJoining() {`,
+			`if held.Blank() || held.Ballot != b && !Planted("forget-without-compare") || a.group.Disks != disks || a.group.AnyJoining() && !Planted("forget-while-joining") {`}},
 	},
 	{
 		name: "forget-drops-promise", what: "the promise for a key goes with its hint",
 		edits: []edit{{acceptorGo, `	a.chosen.drop(key)
-`, "	a.chosen.drop(key)\n	if Planted(\"forget-drops-promise\") {\n		a.promised.drop(key)\n		return true\n	}\n"}},
+	if a.bar`, "	a.chosen.drop(key)\n	if Planted(\"forget-drops-promise\") {\n		a.promised.drop(key)\n		return true\n	}\n	if a.bar"}},
 	},
 	{
 		name: "forget-keeps-epoch", what: "the epoch stays when hints are forgotten",
@@ -193,5 +199,75 @@ var plants = []plant{
 	{
 		name: "clean-stop-forgets", what: "an orderly stop leaves a horizon below what was promised",
 		edits: []edit{{acceptorGo, `d.Horizon = max(a.top.Time, d.Floor.Time) + 1`, "d.Horizon = max(a.top.Time, d.Floor.Time) + 1\n	if Planted(\"clean-stop-forgets\") {\n		d.Horizon = d.Floor.Time\n	}"}},
+	},
+	{
+		name: "wiped-votes", what: "a node whose disk was lost votes at once",
+		edits: []edit{{identityGo, `Boots: 1, Start: r.cfg.Epoch, Joining: true}`, `Boots: 1, Start: r.cfg.Epoch, Joining: !register.Planted("wiped-votes")}`}},
+	},
+	{
+		name: "rebuild-without-fence", what: "a lost disk's floor does not start at what the others promised",
+		edits: []edit{{acceptorGo, `func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }`,
+			"func (a *Acceptor) Join(floor Ballot) {\n	if !Planted(\"rebuild-without-fence\") {\n		a.durable.Floor = Max(a.durable.Floor, floor)\n	}\n}"}},
+		slow: true,
+	},
+	{
+		name: "messages-without-incarnations", what: "an acceptor takes messages for an older disk of the group",
+		edits: []edit{{acceptorGo, `if q.Disks.olderThan(a.group.Disks) {`, `if q.Disks.olderThan(a.group.Disks) && !Planted("messages-without-incarnations") {`}},
+	},
+	{
+		name: "witness-votes-unsettled", what: "a lost witness votes before the data replicas agree",
+		edits: []edit{{rebuildGo, `		err = r.settle(ctx, partition)
+`, "		if register.Planted(\"witness-votes-unsettled\") {\n			r.joiner.PartitionRebuilt(partition)\n			return true, nil\n		}\n		err = r.settle(ctx, partition)\n"}},
+	},
+	{
+		name: "collect-without-witness", what: "a tombstone is collected without asking the witness",
+		edits: []edit{{collectGo, `	dropped, lacking, err :=`, "	if register.Planted(\"collect-without-witness\") {\n		barred = page\n	}\n	dropped, lacking, err :="}},
+	},
+	{
+		name: "collect-leaves-floors", what: "collecting leaves the floors alone",
+		edits: []edit{{acceptorGo, `	if !a.durable.Floor.Less(b) {
+		return false`, "	if !a.durable.Floor.Less(b) || Planted(\"collect-leaves-floors\") {\n		return false"}},
+		slow: true,
+	},
+	{
+		name: "collect-without-compare", what: "a data replica drops whatever it holds of a key whose tombstone is collected",
+		edits: []edit{{acceptorGo, `held.Ballot != q.Ballot || !held.Tombstone || a.group.AnyJoining() {`,
+			`(held.Ballot != q.Ballot || !held.Tombstone) && !Planted("collect-without-compare") || a.group.AnyJoining() && !Planted("collect-while-joining") {`}},
+	},
+	{
+		name: "collect-while-joining", what: "tombstones are collected while a disk of the group is being rebuilt",
+		edits: []edit{{acceptorGo, `!held.Blank() || a.group.AnyJoining() {`, `!held.Blank() || a.group.AnyJoining() && !Planted("collect-while-joining") {`}},
+		slow:  true,
+	},
+	{
+		name: "rolled-back-votes", what: "a node goes on with an old copy of its disk",
+		edits: []edit{{decideGo, `case old && own.Incarnation > 0:`, `case old && own.Incarnation > 0 && !register.Planted("rolled-back-votes"):`}},
+	},
+	{
+		name: "starts-look-alike", what: "a copy made before the last start is not told from the disk",
+		edits: []edit{{identityGo, `l.Boots == o.Boots && l.Start != o.Start
+`, `l.Boots == o.Boots && l.Start != o.Start && !register.Planted("starts-look-alike")
+`}},
+	},
+	{
+		name: "forget-while-joining", what: "hints are forgotten while a disk of the group is being rebuilt",
+		slow: true,
+	},
+	{
+		name: "rebuild-skips-hints", what: "a data replica is rebuilt without the hints of the witness",
+		edits: []edit{{rebuildGo, `if r.source == len(sources) {`, `if r.source == len(sources) || register.Planted("rebuild-skips-hints") {`}},
+	},
+	{
+		name: "rebuild-obeys-floor", what: "the floor bars the copies of a rebuild",
+		edits: []edit{{acceptorGo, `if !a.Joining() || !held.Ballot.Less(rec.Ballot) {`, `if !a.Joining() || !held.Ballot.Less(rec.Ballot) || Planted("rebuild-obeys-floor") && !a.durable.Floor.Less(rec.Ballot) {`}},
+	},
+	{
+		name: "joining-votes", what: "an acceptor answers reads and prepares while it is being rebuilt",
+		edits: []edit{{acceptorGo, `	if a.Joining() {
+		return Reply{Verdict: VerdictUnable}`, "	if a.Joining() && !Planted(\"joining-votes\") {\n		return Reply{Verdict: VerdictUnable}"}},
+	},
+	{
+		name: "difference-read", what: "anti-entropy reads what differs instead of rewriting it",
+		edits: []edit{{entropyGo, `Key: key, Rewrite: true, Above`, `Key: key, Rewrite: !register.Planted("difference-read"), Above`}},
 	},
 }
