@@ -30,7 +30,10 @@ func (a acceptors) Serve(requests []register.Request, done func([]register.Reply
 
 // untouched fails the test when a request gets as far as the acceptors.
 func untouched(t *testing.T) acceptors {
-	return func([]register.Request, func([]register.Reply)) { t.Error("the acceptors were asked") }
+	return func(_ []register.Request, done func([]register.Reply)) {
+		t.Error("the acceptors were asked")
+		done(nil)
+	}
 }
 
 // yes answers each request with its key's length as epoch.
@@ -119,6 +122,9 @@ func TestMalformedFrames(t *testing.T) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, request)
 		require.Equal(t, http.StatusBadRequest, w.Code, name)
+		if strings.Contains(name, "length") || strings.Contains(name, "larger") {
+			require.Contains(t, w.Body.String(), "at most 8 MiB", "refused before it is read")
+		}
 	}
 }
 

@@ -137,6 +137,7 @@ func TestDeadlineBeforeAnAcceptIsUnavailable(t *testing.T) {
 		_, err := d.Do(t.Context(), within(50*time.Millisecond, "k", set("1")))
 		require.ErrorIs(t, err, register.ErrUnavailable)
 		require.Equal(t, 50*time.Millisecond, time.Since(n.start), "no longer than its deadline")
+		require.Equal(t, []string{"0s prepare n0", "0s prepare n1", "20ms prepare n2"}, n.sent(), "and nothing is sent after it")
 		_, err = d.Do(t.Context(), within(50*time.Millisecond, "k", nil))
 		require.ErrorIs(t, err, register.ErrUnavailable)
 	})

@@ -1,6 +1,7 @@
 package register
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,8 +59,7 @@ func TestHandoffKeepsHintsApart(t *testing.T) {
 	h := NewHandoff(0, Incarnations{}, hints)
 	sends := h.Start()
 	require.Len(t, sends, 6)
-	for i := len(sends) - 1; i >= 0; i-- { // in any order
-		s := sends[i]
+	for _, s := range slices.Backward(sends) { // in any order
 		require.Contains(t, []int{SeatD1, SeatD2}, s.Seat)
 		reply := Reply{Verdict: VerdictYes}
 		if s.Request.Key == "b" && s.Seat == SeatD2 {

@@ -2,6 +2,7 @@ package register
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,7 @@ func newHarness(spec Spec) *harness {
 	return &harness{NewRound(spec, p, &p.epochs), p, map[Ballot]bool{}}
 }
 
-func appendX(old []byte) ([]byte, error) { return append(old[:len(old):len(old)], 'x'), nil }
+func appendX(old []byte) ([]byte, error) { return append(slices.Clip(old), 'x'), nil }
 
 // anyReply draws a reply as it might come from a sound acceptor, or get lost.
 func anyReply(t *rapid.T, q Request) Reply {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/dyad-db/dyad/pkg/placement"
@@ -146,7 +147,10 @@ const (
 	opEnd     // marks the end of a history
 )
 
-var opNames = [...]string{"read", "create", "append", "delete", "rewrite", "end"}
+// String names the kind as traces print it.
+func (k opKind) String() string {
+	return [...]string{"read", "create", "append", "delete", "rewrite", "end"}[k]
+}
 
 var (
 	errExists   = errors.New("exists")
@@ -217,7 +221,7 @@ func (o *operation) change(old []byte) ([]byte, error) {
 	case opCreate:
 		return []byte(o.token), nil
 	case opAppend:
-		return append(append(old[:len(old):len(old)], ' '), o.token...), nil
+		return append(append(slices.Clip(old), ' '), o.token...), nil
 	case opDelete:
 		return nil, nil
 	case opRead, opRewrite, opEnd:
@@ -317,7 +321,7 @@ func (o *operation) String() string {
 	if o.client != nil {
 		b.WriteString(" client " + string(rune('0'+o.client.id)))
 	}
-	b.WriteString(" " + opNames[o.kind] + " " + o.sim.keys[o.key].name)
+	b.WriteString(" " + o.kind.String() + " " + o.sim.keys[o.key].name)
 	if o.token != "" {
 		b.WriteString(" " + o.token)
 	}

@@ -90,7 +90,8 @@ type call struct {
 	from, to int
 	request  register.Request
 	answer   func(register.Reply)
-	doubled  bool // it arrives twice, or may
+	doubled  bool // it is sent again, because no answer came in time
+	answered bool // the first copy was
 	told     bool
 }
 
@@ -128,9 +129,11 @@ func (c *call) deliver() {
 // reply carries a node's reply back.
 func (c *call) reply(r register.Reply) {
 	s := c.sim
-	r.Sole = !c.doubled
+	first := !c.answered
+	c.answered, r.Sole = true, !c.doubled
 	switch {
 	case c.answer == nil:
+	case c.doubled && first && s.chance(50): // that is why it is sent again
 	case c.from == c.to:
 		s.after(1, func() { c.tell(r) })
 	case s.cutOff(c.to, c.from) || s.chance(s.profile.loss):
@@ -153,7 +156,7 @@ func (s *sim) arrangeFaults() {
 		s.every(p.restarts, func() { s.gateways[s.rng.IntN(len(s.gateways))].restart() })
 	}
 	if p.flood {
-		s.every(4*millisecond, func() { s.nodes[s.rng.IntN(len(s.nodes))].flood() })
+		s.every(8*millisecond, func() { s.nodes[s.rng.IntN(len(s.nodes))].flood() })
 	}
 	for _, n := range s.nodes {
 		s.every(p.handoff, n.handOff)

@@ -1,11 +1,11 @@
 package sim
 
 import (
-	"fmt"
+	"errors"
+	"strconv"
 
 	"github.com/dyad-db/dyad/dbnode/replica"
 	"github.com/dyad-db/dyad/dbnode/store/mem"
-	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/pkg/register"
 )
 
@@ -58,7 +58,7 @@ func (n *node) start() {
 	n.boots++
 	n.store = st
 	n.replica, err = replica.Open(replica.Config{
-		NodeID: nodeNames[n.id],
+		NodeID: n.sim.name(n.id),
 		Node:   n.id,
 		Places: n.sim.places,
 		Epoch:  n.boots << 32,
@@ -76,7 +76,7 @@ func (n *node) start() {
 	n.sim.after(1, n.hello)
 }
 
-var nodeNames = [placement.Nodes]string{"n0", "n1", "n2"}
+var errDisk = errors.New("input/output error")
 
 func (n *node) startAgain() {
 	if !n.up {
@@ -84,9 +84,14 @@ func (n *node) startAgain() {
 	}
 }
 
-// stop ends the node: in good order, or by a crash that keeps a part of what
-// was written and not yet synced.
+// stop ends the node: in good order, by a disk that fails, or by a crash that
+// keeps a part of what was written and not yet synced.
 func (n *node) stop(clean bool) {
+	if !clean && n.sim.chance(10) {
+		n.sim.tracef("n%d's disk fails", n.id)
+		n.disk.Break(errDisk)
+		n.store.Sync() // nothing of it may be answered
+	}
 	n.up = false
 	n.endRoutines()
 	n.inbox = nil
@@ -221,23 +226,16 @@ func (n *node) flood() {
 		return
 	}
 	partition := uint16(n.sim.rng.IntN(n.sim.profile.partitions))
-	n.sim.tracef("n%d gets prepares for %d other keys of partition %d", n.id, len(floodKeys), partition)
+	n.sim.tracef("n%d gets prepares for %d other keys of partition %d", n.id, register.MaxPromises, partition)
 	p := n.sim.newProposer(&n.clock)
-	requests := make([]register.Request, len(floodKeys))
-	for i, k := range floodKeys {
-		requests[i] = register.Request{Kind: register.KindPrepare, Partition: partition, Key: k, Ballot: p.Next(), Disks: n.replica.Disks(partition)}
+	requests := make([]register.Request, register.MaxPromises)
+	for i := range requests {
+		key := "flood-" + strconv.Itoa(i)
+		requests[i] = register.Request{Kind: register.KindPrepare, Partition: partition, Key: key, Ballot: p.Next(), Disks: n.replica.Disks(partition)}
 	}
 	n.replica.Serve(requests, func([]register.Reply) {})
 	n.planSync()
 }
-
-var floodKeys = func() []string {
-	keys := make([]string, register.MaxPromises)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("flood-%d", i)
-	}
-	return keys
-}()
 
 // handing is a batch of hints on its way to the data replicas.
 type handing struct {

@@ -233,7 +233,7 @@ func (o *oracle) judge() {
 func check(end int64, history []porcupine.Operation) porcupine.CheckResult {
 	last := &operation{kind: opEnd}
 	history = append(history, porcupine.Operation{Input: last, Output: last, Call: end, Return: end + 1})
-	return porcupine.CheckOperationsTimeout(model, history, judgeTime)
+	return porcupine.CheckOperationsTimeout(model(), history, judgeTime)
 }
 
 // split takes the creates of unknown outcome that nobody saw out of a history.
@@ -266,23 +266,29 @@ func (o *oracle) split(history []porcupine.Operation) (seen, unseen []porcupine.
 const ended = "\x00"
 
 // model is one register; its state is the document, empty when absent.
-var model = porcupine.Model{
-	Init:  func() any { return "" },
-	Equal: func(a, b any) bool { return a.(string) == b.(string) },
-	Step: func(state, in, _ any) (bool, any) {
-		old, op := state.(string), in.(*operation)
-		if op.kind == opEnd || old == ended {
-			return true, ended
-		}
-		next, refused := op.expect(old)
-		switch {
-		case refused:
-			return op.outcome == outcomeRefused && op.document == old, state
-		case op.unlimited:
-			return true, next
-		}
-		return op.outcome == outcomeDone && op.document == next, next
-	},
+func model() porcupine.Model {
+	return porcupine.Model{
+		Init:  func() any { return "" },
+		Equal: func(a, b any) bool { return a.(string) == b.(string) },
+		Step: func(state, in, _ any) (bool, any) {
+			return in.(*operation).step(state.(string))
+		},
+	}
+}
+
+// step reports whether the operation can have seen a document, and what came after.
+func (o *operation) step(old string) (bool, any) {
+	if o.kind == opEnd || old == ended {
+		return true, ended
+	}
+	next, refused := o.expect(old)
+	switch {
+	case refused:
+		return o.outcome == outcomeRefused && o.document == old, old
+	case o.unlimited:
+		return true, next
+	}
+	return o.outcome == outcomeDone && o.document == next, next
 }
 
 // expect is what the operation does to a document.
@@ -297,6 +303,17 @@ func (o *operation) expect(old string) (next string, refused bool) {
 	case opRead, opRewrite, opEnd:
 	}
 	return old, false
+}
+
+// ended checks that no operation of a process that lives is left.
+func (o *oracle) ended() {
+	for _, running := range o.running {
+		for _, op := range running {
+			if !op.done && op.alive() {
+				o.violate("%s did not end", op)
+			}
+		}
+	}
 }
 
 // atRest checks the healed cluster: the data replicas hold the same, the witness

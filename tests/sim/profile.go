@@ -74,6 +74,7 @@ func draw(r *rand.Rand) profile {
 	switch n := r.IntN(16); {
 	case n == 0:
 		p.calm = true
+		p.sync = pick[int64](r, 20, 200, 500) // well within the hedge
 	case n < 4:
 		p.mixed(r)
 	case n < 8:
@@ -108,7 +109,7 @@ func (p *profile) hot(r *rand.Rand) {
 	p.think = pick[int64](r, 20, 200, 1000)
 	p.handoff = pick[int64](r, 200, 1000, 4000)
 	p.stray = pick[chance](r, 10, 30, 60)
-	p.flood = r.IntN(20) == 0
+	p.flood = r.IntN(40) == 0
 }
 
 // racing loses nothing: slow messages, handoffs and fresh gateways race, and the
@@ -117,11 +118,11 @@ func (p *profile) racing(r *rand.Rand) {
 	p.gateways = 2 + r.IntN(6)
 	p.clients = 1 + r.IntN(2)
 	p.operations = 2 + r.IntN(4)
-	p.keys = pick(r, 1, 2, 4)
+	p.keys = pick(r, 1, 3, 6)
 	p.latency = 50
 	p.slow = pick[chance](r, 20, 40, 60)
 	p.slowness = pick[int64](r, 10, 30, 60)
-	p.double = pick[chance](r, 0, 0, 30)
+	p.double = pick[chance](r, 0, 10, 40)
 	p.restarts = pick(r, 0, 0, 4*millisecond)
 	p.crashes = pick(r, 0, 0, 3*millisecond)
 	p.away = 50
@@ -147,7 +148,7 @@ func (p *profile) mixed(r *rand.Rand) {
 	p.clean = pick[chance](r, 0, 30)
 	p.wipes = pick[chance](r, 0, 0, 50)
 	p.second = pick[chance](r, 0, 30)
-	if r.IntN(20) == 0 {
+	if r.IntN(8) == 0 {
 		p.maxDown, p.wipes = 3, 0
 	}
 	p.restarts = pick(r, 0, 0, 10*millisecond, 30*millisecond)

@@ -245,12 +245,12 @@ func (s *sim) settle() {
 		}
 		s.drain()
 	}
-	if s.profile.hour > 0 {
-		return // the ballots of that node keep some keys from it for as long
+	if s.profile.hour <= 0 { // else the ballots of that node keep some keys from it for as long
+		s.handOffAll()
+		s.collectAll()
+		s.oracle.atRest()
 	}
-	s.handOffAll()
-	s.collectAll()
-	s.oracle.atRest()
+	s.oracle.ended()
 }
 
 func (s *sim) handOffAll() {

@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/dyad-db/dyad/tests/sim"
 )
@@ -23,6 +26,12 @@ var (
 	countFlag    = flag.Bool("sim.count", false, "go on after a bad seed and count them")
 	baseFlag     = flag.Uint64("sim.base", 0, "first seed; 0 draws one")
 )
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	debug.SetGCPercent(400) // runs are short and leave nothing behind
+	os.Exit(m.Run())
+}
 
 // TestSim runs seeds that nobody ran before, or replays one.
 func TestSim(t *testing.T) {
@@ -101,6 +110,18 @@ func report(t *testing.T, r sim.Result) {
 		return
 	}
 	t.Errorf("seed %d is bad; replay with -run TestSim -sim.seed=%d:\n  %s", r.Seed, r.Seed, strings.Join(r.Violations, "\n  "))
+}
+
+// A seed is worth nothing unless it replays.
+func TestSameSeedSameRun(t *testing.T) {
+	base := freshSeed()
+	for seed := base; seed < base+50; seed++ {
+		var one, two strings.Builder
+		first, second := sim.Run(seed, &one), sim.Run(seed, &two)
+		require.Equal(t, first, second, "seed %d", seed)
+		require.Equal(t, one.String(), two.String(), "seed %d", seed)
+		require.Equal(t, first, sim.Run(seed, nil), "seed %d runs otherwise without a trace", seed)
+	}
 }
 
 func parallelism() int { return runtime.GOMAXPROCS(0) }
