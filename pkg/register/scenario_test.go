@@ -139,7 +139,7 @@ func (w *world) forget(h *Handoff) {
 	s := w.seats[SeatW]
 	forgotten := 0
 	for _, hint := range h.Delivered() {
-		if s.acceptor.Forget(hint.Key, hint.Record.Ballot, s.records[hint.Key]) {
+		if s.acceptor.Forget(hint.Key, hint.Record.Ballot, Incarnations{}, s.records[hint.Key]) {
 			delete(s.records, hint.Key)
 			forgotten++
 		}

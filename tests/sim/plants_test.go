@@ -1,5 +1,7 @@
 package sim_test
 
+// In one piece because it is a list: one entry for each bug.
+
 // plant is a bug: a rule of the protocol left out of the code that it stands in.
 type plant struct {
 	name  string
