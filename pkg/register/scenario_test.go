@@ -179,4 +179,3 @@ func seatOf(t *testing.T, name string) int {
 	t.Fatalf("no seat %q", name)
 	return 0
 }
-
