@@ -69,7 +69,7 @@ fmt: bin/tools/golangci-lint ## format all Go files
 
 .PHONY: generate
 generate: bin/tools/mockery ## write the mocks anew after an interface of ours has changed
-	bin/tools/mockery
+	bin/tools/mockery --log-level warn
 
 .PHONY: clean
 clean: ## remove what was built; ./data stays

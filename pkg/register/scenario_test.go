@@ -130,7 +130,7 @@ func (w *world) begin(name string, spec Spec, proposer int) {
 func (w *world) launchHandoff(name string) {
 	rec := w.seats[SeatW].records[scenarioKey]
 	require.False(w.t, rec.Blank(), "the witness holds nothing")
-	op := &testOp{name: name, handoff: NewHandoff(0, []Hint{{scenarioKey, rec}})}
+	op := &testOp{name: name, handoff: NewHandoff(0, Incarnations{}, []Hint{{scenarioKey, rec}})}
 	w.ops[name] = op
 	w.sent(op, op.handoff.Start())
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dyad-db/dyad/pkg/placement"
@@ -319,7 +320,7 @@ func (o *operation) String() string {
 	var b strings.Builder
 	b.WriteString(o.sim.name(o.from))
 	if o.client != nil {
-		b.WriteString(" client " + string(rune('0'+o.client.id)))
+		b.WriteString(" client " + strconv.Itoa(o.client.id))
 	}
 	b.WriteString(" " + o.kind.String() + " " + o.sim.keys[o.key].name)
 	if o.token != "" {
