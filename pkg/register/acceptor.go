@@ -245,7 +245,7 @@ func (a *Acceptor) Fence(seat int, incarnation uint32) Ballot {
 		a.group.Disks[seat] = incarnation
 		a.group.Joining[seat] = true
 	}
-	return Max(a.durable.Floor, Ballot{Time: a.durable.Horizon})
+	return Max(a.durable.Floor, a.top)
 }
 
 // Rebuilt records that the disk of a seat holds all that the group may count on.

@@ -343,11 +343,11 @@ var plants = []plant{
 		name: "rebuild-without-fence", what: "a lost disk's floor does not start at what the others promised",
 		edits: []edit{{acceptorGo, `func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }`,
 			"func (a *Acceptor) Join(floor Ballot) {\n	if !Planted(\"rebuild-without-fence\") {\n		a.durable.Floor = Max(a.durable.Floor, floor)\n	}\n}"}},
-		slow: true,
 	},
 	{
 		name: "messages-without-incarnations", what: "an acceptor takes messages for an older disk of the group",
 		edits: []edit{{acceptorGo, `if q.Disks.olderThan(a.group.Disks) {`, `if q.Disks.olderThan(a.group.Disks) && !Planted("messages-without-incarnations") {`}},
+		slow:  true,
 	},
 	{
 		name: "witness-votes-unsettled", what: "a lost witness votes before the data replicas agree",
@@ -362,17 +362,11 @@ var plants = []plant{
 		name: "collect-leaves-floors", what: "collecting leaves the floors alone",
 		edits: []edit{{acceptorGo, `	if !a.durable.Floor.Less(b) {
 		return false`, "	if !a.durable.Floor.Less(b) || Planted(\"collect-leaves-floors\") {\n		return false"}},
-		slow: true,
 	},
 	{
 		name: "collect-without-compare", what: "a data replica drops whatever it holds of a key whose tombstone is collected",
 		edits: []edit{{acceptorGo, `held.Ballot != q.Ballot || !held.Tombstone || a.group.AnyJoining() {`,
-			`(held.Ballot != q.Ballot || !held.Tombstone) && !Planted("collect-without-compare") || a.group.AnyJoining() && !Planted("collect-while-joining") {`}},
-	},
-	{
-		name: "collect-while-joining", what: "tombstones are collected while a disk of the group is being rebuilt",
-		edits: []edit{{acceptorGo, `!held.Blank() || a.group.AnyJoining() {`, `!held.Blank() || a.group.AnyJoining() && !Planted("collect-while-joining") {`}},
-		slow:  true,
+			`(held.Ballot != q.Ballot || !held.Tombstone) && !Planted("collect-without-compare") || a.group.AnyJoining() {`}},
 	},
 	{
 		name: "rolled-back-votes", what: "a node goes on with an old copy of its disk",
@@ -383,12 +377,6 @@ var plants = []plant{
 		edits: []edit{{identityGo, `l.Boots == o.Boots && l.Start != o.Start
 `, `l.Boots == o.Boots && l.Start != o.Start && !register.Planted("starts-look-alike")
 `}},
-	},
-	{
-		name:  "forget-while-joining",
-		what:  "hints are forgotten while a disk of the group is being rebuilt",
-		slow:  true,
-		edits: []edit{{acceptorGo, `a.group.Disks != disks || a.group.AnyJoining() {`, `a.group.Disks != disks || a.group.AnyJoining() && !PLANTED {`}},
 	},
 	{
 		name: "rebuild-skips-hints", what: "a data replica is rebuilt without the hints of the witness",

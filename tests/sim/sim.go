@@ -203,7 +203,7 @@ func (s *sim) work() {
 
 // drain runs until nothing is to come.
 func (s *sim) drain() {
-	for limit := s.events + maxEvents; s.step(); {
+	for limit := s.events + maxEvents; len(s.oracle.violations) == 0 && s.step(); {
 		if s.events > limit {
 			s.oracle.violate("the cluster did not come to rest")
 			return
