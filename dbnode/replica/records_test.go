@@ -86,6 +86,7 @@ func TestRecordsComeInPages(t *testing.T) {
 			page, err := l.Records(3, after, limit)
 			require.NoError(t, err)
 			for _, v := range page {
+				require.Greater(t, v.Key, after)
 				got = append(got, v.Key)
 				after = v.Key
 			}
