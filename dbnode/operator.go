@@ -80,9 +80,11 @@ func (o operator) Status() (wire.NodeStatus, error) {
 		return wire.NodeStatus{}, err
 	}
 	s := n.replica.Status()
+	own := wire.Life(s.Identity.Lives[n.number])
+	own.Starts = replica.Starts{} // for peers alone
 	return wire.NodeStatus{
 		ID:            n.cfg.ID,
-		Life:          wire.Life(s.Identity.Lives[n.number]),
+		Life:          own,
 		Serving:       n.replica.Admitted(),
 		UptimeSeconds: time.Since(n.started).Seconds(),
 		Partitions:    n.cfg.Partitions,

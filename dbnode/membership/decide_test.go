@@ -13,7 +13,14 @@ import (
 func TestDecide(t *testing.T) {
 	at := func(time int64) register.Ballot { return register.Ballot{Time: time} }
 	life := func(incarnation uint32, boots, start uint64) replica.Life {
-		return replica.Life{Incarnation: incarnation, Boots: boots, Start: start}
+		l := replica.Life{Incarnation: incarnation, Boots: boots}
+		for n := range boots { // each start has a number of its own; the last one is given
+			l.Starts[(n+1)%16] = 11 * (n + 1)
+		}
+		if boots > 0 {
+			l.Starts[boots%16] = start
+		}
+		return l
 	}
 	blank, own, joining := replica.Life{}, life(1, 4, 44), life(2, 1, 9)
 	joining.Joining = true
@@ -36,6 +43,7 @@ func TestDecide(t *testing.T) {
 		"known as it was":                     {own, []Welcome{knew(life(1, 3, 33))}, action{kind: admit}},
 		"a later start is known":              {own, []Welcome{knew(own), knew(life(1, 5, 55))}, action{kind: setAside}},
 		"another start of that number":        {own, []Welcome{knew(life(1, 3, 33)), knew(life(1, 4, 45))}, action{kind: setAside}},
+		"an earlier start of another copy":    {own, []Welcome{knew(life(1, 3, 34))}, action{kind: setAside}},
 		"a later disk is known":               {own, []Welcome{knew(life(2, 1, 1))}, action{kind: setAside}},
 		"joining, one peer":                   {joining, []Welcome{fence(at(1), at(2))}, action{kind: wait}},
 		"joining, and so is a peer":           {joining, []Welcome{fence(at(1), at(2)), mute}, action{kind: wait}},

@@ -14,10 +14,22 @@ import (
 // that shows an older life than its peers saw has lost its disk, or was given an
 // old copy of it.
 type Life struct {
-	Incarnation uint32 `json:"incarnation"`  // of the disk; 0 while it is blank
-	Boots       uint64 `json:"boots"`        // of this incarnation
-	Start       uint64 `json:"start,string"` // drawn anew at each start
-	Joining     bool   `json:"joining"`      // not yet rebuilt: it must not vote
+	Incarnation uint32 `json:"incarnation"` // of the disk; 0 while it is blank
+	Boots       uint64 `json:"boots"`       // of this incarnation
+	Starts      Starts `json:"starts"`      // of this incarnation, the latest ones
+	Joining     bool   `json:"joining"`     // not yet rebuilt: it must not vote
+}
+
+// Starts are numbers drawn anew at each start of a disk: start n at n modulo
+// their count. By the count of starts alone, an old copy of a disk would look
+// like the disk once it was started often enough.
+type Starts = [16]uint64
+
+// next returns the life of the disk when it is started once more.
+func (l Life) next(number uint64) Life {
+	l.Boots++
+	l.Starts[l.Boots%uint64(len(l.Starts))] = number
+	return l
 }
 
 // OlderThan reports whether o is a later start, or a later disk.
@@ -33,10 +45,13 @@ func (l Life) outdated(o Life) bool {
 	return l.OlderThan(o) || l.Contradicts(o) || l.Joining && o == rebuilt
 }
 
-// Contradicts reports whether the same disk was started twice for the same time:
-// one of the two starts was from a copy made before the other.
+// Contradicts reports whether o, no later a start of the same disk, is not among
+// the starts that led to l: one of the two is from a copy made before the other.
+// It can't be told of starts that are too long ago.
 func (l Life) Contradicts(o Life) bool {
-	return l.Incarnation == o.Incarnation && l.Boots == o.Boots && l.Start != o.Start
+	n := uint64(len(l.Starts))
+	return l.Incarnation == o.Incarnation && o.Boots <= l.Boots && l.Boots-o.Boots < n &&
+		l.Starts[o.Boots%n] != o.Starts[o.Boots%n]
 }
 
 // Identity says whose store this is, and what it knows of the cluster's disks.
@@ -81,8 +96,7 @@ func (r *Replica) identify() error {
 		return fmt.Errorf("the data was made with %d partitions, not %d: the number is fixed when a cluster is made", id.Partitions, r.cfg.Places.Partitions())
 	}
 	if own := &id.Lives[r.cfg.Node]; own.Incarnation > 0 {
-		own.Boots++
-		own.Start = r.cfg.Epoch
+		*own = own.next(r.cfg.Epoch)
 	}
 	r.identity = id
 	return nil
@@ -165,7 +179,7 @@ func (r *Replica) meet(node int, life Life) []register.Ballot {
 // Form makes the node one of a brand-new cluster, whose first disk this is. done
 // is called when that is durable.
 func (r *Replica) Form(done func(error)) {
-	r.live(Life{Incarnation: 1, Boots: 1, Start: r.cfg.Epoch}, nil, done)
+	r.live(Life{Incarnation: 1}.next(r.cfg.Epoch), nil, done)
 }
 
 // Rejoin makes the node one whose earlier disk was lost: it holds nothing, and
@@ -173,7 +187,7 @@ func (r *Replica) Form(done func(error)) {
 // has heard of. done is called when that is durable; the fences of the peers
 // are to follow with Raise.
 func (r *Replica) Rejoin(incarnation uint32, done func(error)) {
-	r.live(Life{Incarnation: incarnation, Boots: 1, Start: r.cfg.Epoch, Joining: true}, nil, done)
+	r.live(Life{Incarnation: incarnation, Joining: true}.next(r.cfg.Epoch), nil, done)
 }
 
 // Raise takes the fences that both peers answered, by partition, as floors.

@@ -24,10 +24,10 @@ const (
 
 // Life is which disk a node runs on, and how often that was started.
 type Life struct {
-	Incarnation uint32 `json:"incarnation"`
-	Boots       uint64 `json:"boots"`
-	Start       uint64 `json:"start,string"`
-	Joining     bool   `json:"joining"`
+	Incarnation uint32     `json:"incarnation"`
+	Boots       uint64     `json:"boots"`
+	Starts      [16]uint64 `json:"starts,omitzero"` // numbers drawn at each start; absent in a status
+	Joining     bool       `json:"joining"`
 }
 
 // Hello is what a node shows its peers when it starts and every second after.

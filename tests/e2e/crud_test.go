@@ -147,7 +147,7 @@ func requireOK(t *testing.T, r restclient.Result) {
 // reply, and afterwards the one user and what the nodes hold are as before.
 func TestBadRequestsChangeNothing(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, cfg local.Config) {
-		cfg.Gateway = unhurried
+		cfg.Gateway = unhedged
 		c := start(t, cfg)
 		c.exchange(exchange{"POST", "/api/users/", badrequests.Stored, 201, badrequests.Stored})
 		before := c.nodes()

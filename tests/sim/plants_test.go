@@ -337,7 +337,7 @@ var plants = []plant{
 	},
 	{
 		name: "wiped-votes", what: "a node whose disk was lost votes at once",
-		edits: []edit{{identityGo, `Boots: 1, Start: r.cfg.Epoch, Joining: true}`, `Boots: 1, Start: r.cfg.Epoch, Joining: !register.Planted("wiped-votes")}`}},
+		edits: []edit{{identityGo, `Life{Incarnation: incarnation, Joining: true}`, `Life{Incarnation: incarnation, Joining: !register.Planted("wiped-votes")}`}},
 	},
 	{
 		name: "rebuild-without-fence", what: "a lost disk's floor does not start at what the others promised",
@@ -374,9 +374,13 @@ var plants = []plant{
 	},
 	{
 		name: "starts-look-alike", what: "a copy made before the last start is not told from the disk",
-		edits: []edit{{identityGo, `l.Boots == o.Boots && l.Start != o.Start
-`, `l.Boots == o.Boots && l.Start != o.Start && !register.Planted("starts-look-alike")
-`}},
+		edits: []edit{{identityGo, `l.Boots-o.Boots < n &&`, `l.Boots-o.Boots < n && !register.Planted("starts-look-alike") &&`}},
+	},
+	{
+		name:  "only-last-start-compared",
+		what:  "an old copy of a disk that was started often enough looks like the disk",
+		slow:  true,
+		edits: []edit{{identityGo, `o.Boots <= l.Boots && l`, `(o.Boots == l.Boots || !PLANTED) && o.Boots <= l.Boots && l`}},
 	},
 	{
 		name: "rebuild-skips-hints", what: "a data replica is rebuilt without the hints of the witness",

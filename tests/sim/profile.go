@@ -75,6 +75,7 @@ func draw(r *rand.Rand) profile {
 	case n == 0:
 		p.calm = true
 		p.sync = pick[int64](r, 20, 200, 500) // well within the hedge
+		p.hedge = 100 * millisecond           // three syncs in a row, each twice its usual time, are not late
 	case n < 4:
 		p.mixed(r)
 	case n < 8:
