@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -95,6 +96,8 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler, logger *sl
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
+	unused := unusedConns{conns: map[net.Conn]struct{}{}}
+	server.ConnState = unused.note
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
 	select {
@@ -102,6 +105,7 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler, logger *sl
 		return err
 	case <-ctx.Done():
 	}
+	unused.hurry()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	err := server.Shutdown(drain)
@@ -110,6 +114,37 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler, logger *sl
 	}
 	_ = <-ended // the server was shut down: that is all it says
 	return err
+}
+
+// unusedGrace is how long a connection that never carried a request may stay
+// when its server drains.
+const unusedGrace = 100 * time.Millisecond
+
+// unusedConns are the connections on which no byte came yet. A client's pool may
+// hold some for long, and a draining server would wait for all of them as it
+// waits for requests.
+type unusedConns struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+func (u *unusedConns) note(c net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state == http.StateNew {
+		u.conns[c] = struct{}{}
+		return
+	}
+	delete(u.conns, c)
+}
+
+// hurry gives what is unused now a last chance to bring a request.
+func (u *unusedConns) hurry() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for c := range u.conns {
+		_ = c.SetReadDeadline(time.Now().Add(unusedGrace)) // one that is gone is no hindrance
+	}
 }
 
 // CheckReady asks the program that listens at address for path, as a
