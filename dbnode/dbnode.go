@@ -8,8 +8,6 @@ package dbnode
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -90,7 +88,7 @@ func open(cfg Config, st Store) (*Node, error) {
 		NodeID: cfg.ID,
 		Node:   number,
 		Places: places,
-		Epoch:  freshNumber(),
+		Epoch:  service.FreshNumber(),
 		Now:    func() int64 { return time.Now().UnixMicro() },
 	}, st)
 	if err != nil {
@@ -100,14 +98,6 @@ func open(cfg Config, st Store) (*Node, error) {
 	return &Node{cfg: cfg, number: number, places: places, store: st, replica: r, started: started}, nil
 }
 
-// freshNumber returns a number that no process is likely to have drawn before;
-// never zero.
-func freshNumber() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the program instead
-	return binary.BigEndian.Uint64(b[:]) | 1
-}
-
 // Run serves on l until ctx ends or the store fails, then shuts down. It returns
 // nil after an orderly end. It may be called once.
 func (n *Node) Run(ctx context.Context, l net.Listener) error {
@@ -115,7 +105,7 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 	driver := drive.New(drive.Config{
 		Nodes:    n.peers,
 		Places:   n.places,
-		Proposer: freshNumber(),
+		Proposer: service.FreshNumber(),
 		Hedge:    drive.DefaultHedge,
 		Jitter:   mathrand.N[time.Duration],
 	})
