@@ -37,7 +37,7 @@ func devCommand() *cobra.Command {
 of its own. What dies is started again after 5 seconds. Ctrl-C stops all.
 
 The records are in ./data/db-0 to db-2 and the logs in ./data/logs. With --memory
-the records go when their node ends, and the logs when dyad does.`,
+a node's records go when it ends, so it is not started again; the logs go when dyad does.`,
 		Example: `  dyad dev
   dyad dev --memory
   dyad dev --data /tmp/second --listen 127.0.0.1:8090 --node-ports 7200`,

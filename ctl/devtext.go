@@ -39,8 +39,8 @@ See how the nodes are, in another terminal:
 
 `, gateway, gateway, status)
 	if o.memory {
-		fmt.Fprintln(out, "A process that dies is started again after 5 seconds, but a node that dies takes its records along:\n"+
-			"kill nodes without --memory.")
+		fmt.Fprintf(out, "Kill a node and watch the others carry on; in memory it takes its records along and stays down:\n  kill -9 %d    # %s\n",
+			processes[1].PID, processes[1].Name)
 	} else {
 		fmt.Fprintf(out, "Kill a node and watch the others carry on; it is started again after 5 seconds:\n  kill -9 %d    # %s\n",
 			processes[1].PID, processes[1].Name)

@@ -8,8 +8,6 @@ package dbnode
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -94,7 +92,7 @@ func open(cfg Config, st Store) (*Node, error) {
 		NodeID: cfg.ID,
 		Node:   number,
 		Places: places,
-		Epoch:  freshNumber(),
+		Epoch:  service.FreshNumber(),
 		Now:    func() int64 { return time.Now().UnixMicro() },
 	}, st)
 	if err != nil {
@@ -109,14 +107,6 @@ func (n *Node) numberOf(id string) int {
 	return slices.IndexFunc(n.cfg.Nodes, func(node nodeclient.Node) bool { return node.ID == id })
 }
 
-// freshNumber returns a number that no process is likely to have drawn before;
-// never zero.
-func freshNumber() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the program instead
-	return binary.BigEndian.Uint64(b[:]) | 1
-}
-
 // Run serves on l until ctx ends or the store fails, then shuts down. It returns
 // nil after an orderly end. It may be called once.
 func (n *Node) Run(ctx context.Context, l net.Listener) error {
@@ -124,7 +114,7 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 	driver := drive.New(drive.Config{
 		Nodes:    n.peers,
 		Places:   n.places,
-		Proposer: freshNumber(),
+		Proposer: service.FreshNumber(),
 		Hedge:    drive.DefaultHedge(),
 		Jitter:   mathrand.N[time.Duration],
 	})

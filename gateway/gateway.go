@@ -8,8 +8,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -89,21 +87,13 @@ func New(cfg Config) (*Gateway, error) {
 	driver := drive.New(drive.Config{
 		Nodes:    g.nodes,
 		Places:   places,
-		Proposer: freshProposer(),
+		Proposer: service.FreshNumber(),
 		Hedge:    cfg.Hedge,
 		Jitter:   mathrand.N[time.Duration],
 	})
 	g.coordinator = coordinator.New(driver, cfg.Budget)
 	g.handler = g.routes(api.New(g.coordinator, rules, cfg.Logger))
 	return g, nil
-}
-
-// freshProposer returns a number that no process is likely to have drawn before;
-// never zero.
-func freshProposer() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the program instead
-	return binary.BigEndian.Uint64(b[:]) | 1
 }
 
 // Run serves on l until ctx ends, then drains and shuts down. It returns nil

@@ -50,6 +50,9 @@ type spec struct {
 	program string
 	args    []string
 	log     string
+	// forgetful: a start after a death would forget promises and votes that count,
+	// so there must be none.
+	forgetful bool
 }
 
 // specs returns the nodes, then the gateway.
@@ -71,6 +74,7 @@ func (c Config) specs() []spec {
 		n.args = []string{"--id", n.name, "--listen", n.address, "--nodes", all}
 		if c.Data == "" {
 			n.args = append(n.args, "--engine", "memory")
+			n.forgetful = true
 		} else {
 			n.args = append(n.args, "--engine", "rocksdb", "--data", filepath.Join(c.Data, n.name))
 		}

@@ -121,8 +121,8 @@ func (c *Cluster) Supervise(ctx context.Context) {
 	wg.Wait()
 }
 
-// keep starts a process again whenever it has died. It gives up on one that
-// can't be made ready.
+// keep starts a process again whenever it has died, unless it must stay down. It
+// gives up on one that can't be made ready.
 func (c *Cluster) keep(ctx context.Context, slot **child) {
 	for tries := 0; ; {
 		last := *slot
@@ -130,6 +130,11 @@ func (c *Cluster) keep(ctx context.Context, slot **child) {
 		case <-ctx.Done():
 			return
 		case <-last.ended:
+		}
+		if last.forgetful {
+			c.report("%s\n%s had its records in memory alone and stays down: a node that forgot its votes must not vote again; the others carry on",
+				last.obituary(), last.name)
+			return
 		}
 		if tries == restartTries {
 			c.report("%s\n%s was started %d times and never got ready: it stays down", last.obituary(), last.name, tries)

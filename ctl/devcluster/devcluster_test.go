@@ -155,6 +155,7 @@ func TestWaitReadyEndsWithItsContext(t *testing.T) {
 
 func TestADeadProcessIsStartedAgain(t *testing.T) {
 	cfg, reports := config(t)
+	cfg.Data = t.TempDir()
 	c := startReady(t, cfg)
 	before := c.Processes()
 	end := supervise(t, c)
@@ -180,8 +181,24 @@ func TestADeadProcessIsStartedAgain(t *testing.T) {
 	require.NoError(t, c.Stop())
 }
 
+func TestANodeInMemoryStaysDown(t *testing.T) {
+	cfg, reports := config(t)
+	c := startReady(t, cfg)
+	before := c.Processes()
+	end := supervise(t, c)
+	kill(t, before[1], syscall.SIGKILL)
+	require.Contains(t, next(t, reports), "db-1 had its records in memory alone and stays down")
+	kill(t, before[3], syscall.SIGKILL)
+	require.Contains(t, next(t, reports), "gateway is started again")
+	require.Contains(t, next(t, reports), "gateway is back: PID ", "it has nothing to forget")
+	end()
+	require.Equal(t, before[1].PID, c.Processes()[1].PID)
+	require.NoError(t, c.Stop())
+}
+
 func TestGivesUpOnAProcessThatIsNeverReadyAgain(t *testing.T) {
 	cfg, reports := config(t)
+	cfg.Data = t.TempDir()
 	c := startReady(t, cfg)
 	processes := c.Processes()
 	end := supervise(t, c)
@@ -200,6 +217,7 @@ func TestGivesUpOnAProcessThatIsNeverReadyAgain(t *testing.T) {
 
 func TestCtrlCWhileAProcessWaitsForItsRestart(t *testing.T) {
 	cfg, reports := config(t)
+	cfg.Data = t.TempDir()
 	cfg.RestartDelay = time.Hour
 	c := startReady(t, cfg)
 	processes := c.Processes()

@@ -26,9 +26,9 @@ elif ! as_root docker info >/dev/null 2>&1; then
   say "starting a Docker engine (log: $log)"
   drop_stale /var/run/docker.pid dockerd
   drop_stale /var/run/docker/containerd/containerd.pid containerd
-  # In a session of its own and detached from our output, so that it outlives this script; its socket is
-  # given to the caller's group, so that docker works without root.
-  as_root setsid sh -c "exec dockerd --group $(id -gn) >$log 2>&1 </dev/null" &
+  # In a session of its own, with nothing of ours held open, so that it outlives this script and nobody waits
+  # for it. Its socket is given to the caller's group, so that docker works without root.
+  as_root setsid --fork sh -c "exec dockerd --group $(id -gn) >$log 2>&1 </dev/null"
 fi
 for _ in $(seq 120); do
   docker info >/dev/null 2>&1 && exit 0

@@ -353,7 +353,7 @@ func (r *Round) demote(seat int, why Verdict) {
 		return // it answered, and will again when asked the right way
 	}
 	o := &r.spec.Order
-	for i := 0; i < Seats-1; i++ {
+	for i := range Seats - 1 {
 		if o[i] == seat {
 			o[i], o[i+1] = o[i+1], o[i]
 		}

@@ -117,7 +117,7 @@ func plus(a, b wire.Messages, sign int64) wire.Messages {
 // users' JSON.
 func TestRealNamesOnTwoNodesInTwiceTheirBytes(t *testing.T) {
 	n := size(t, "DYAD_E2E_USERS", 10_000)
-	c := start(t, local.Config{Dir: t.TempDir(), Gateway: unhurried})
+	c := start(t, local.Config{Dir: t.TempDir(), Gateway: unhedged})
 	rows := make([]people.Person, 0, n)
 	ids := make([]string, 0, n)
 	var size int64
