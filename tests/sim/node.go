@@ -22,12 +22,13 @@ type node struct {
 	clock clock
 	disk  *mem.Disk
 
-	up      bool
-	boots   uint64
-	store   *mem.Manual
-	replica *replica.Replica
-	syncing bool // a sync is to come
-	inbox   []arrival
+	up        bool
+	exchanged bool // the disk was, and not every peer knows the one it has now
+	boots     uint64
+	store     *mem.Manual
+	replica   *replica.Replica
+	syncing   bool // a sync is to come
+	inbox     []arrival
 
 	rounds  *proposer // of rewrites
 	handing *handing  // the handoff under way
@@ -114,6 +115,7 @@ func (n *node) stop(clean bool) {
 // loseDisk leaves a stopped node with a blank disk, or with a copy made before
 // one of its last starts.
 func (n *node) loseDisk() {
+	n.exchanged = true
 	if n.sim.rng.IntN(2) == 0 {
 		n.sim.tracef("n%d gets a blank disk", n.id)
 		n.disk = mem.NewDisk()
