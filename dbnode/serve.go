@@ -38,7 +38,7 @@ func Serve(ctx context.Context, cfg Config, disk Disk, listen func(context.Conte
 		if asideErr != nil {
 			return errors.Join(err, fmt.Errorf("set the lost disk aside: %w", asideErr))
 		}
-		cfg.Logger.Error("the disk is lost: set aside, and to be rebuilt from the other nodes",
+		cfg.Logger.ErrorContext(ctx, "the disk is lost: set aside, and to be rebuilt from the other nodes",
 			slog.String("node", cfg.ID), slog.Any("reason", err), slog.String("set_aside_as", where))
 	}
 }
@@ -56,6 +56,6 @@ func serveOnce(ctx context.Context, cfg Config, disk Disk, listen func(context.C
 	if err != nil {
 		return errors.Join(err, n.Close())
 	}
-	cfg.Logger.Info("node serves", slog.String("node", cfg.ID), slog.String("address", l.Addr().String()))
+	cfg.Logger.InfoContext(ctx, "node serves", slog.String("node", cfg.ID), slog.String("address", l.Addr().String()))
 	return n.Run(ctx, l)
 }

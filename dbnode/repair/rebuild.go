@@ -60,7 +60,7 @@ func (r *Rebuild) Step(ctx context.Context) (busy bool, err error) {
 	}
 	if r.next == r.places.Partitions() {
 		if r.records > 0 {
-			r.logger.Info("rebuilt from the other nodes", slog.Int("records", r.records))
+			r.logger.InfoContext(ctx, "rebuilt from the other nodes", slog.Int("records", r.records))
 		}
 		r.done = true
 		return false, await(r.joiner.Rebuilt)

@@ -81,7 +81,7 @@ func Start(cfg Config) (*Cluster, error) {
 func (c *Cluster) startAll() error {
 	var listeners []net.Listener
 	for i := range placement.Nodes {
-		l, err := listen("127.0.0.1:0")
+		l, err := listen(context.Background(), "127.0.0.1:0")
 		if err != nil {
 			return err
 		}
@@ -105,8 +105,8 @@ func (c *Cluster) startAll() error {
 	return nil
 }
 
-func listen(address string) (net.Listener, error) {
-	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 
 // startNode starts node i on l, and again on the same address should it find its
@@ -116,12 +116,12 @@ func (c *Cluster) startNode(i int, l net.Listener) {
 	cfg.ID, cfg.Nodes = c.members[i].ID, c.members
 	cfg.Logger = c.cfg.Logger.With(slog.String("process", cfg.ID))
 	address := l.Addr().String()
-	listenAgain := func(context.Context) (net.Listener, error) {
+	listenAgain := func(ctx context.Context) (net.Listener, error) {
 		if first := l; first != nil {
 			l = nil
 			return first, nil
 		}
-		return listen(address)
+		return listen(ctx, address)
 	}
 	c.nodes[i] = start(c.members[i].URL, func(ctx context.Context) error {
 		err := dbnode.Serve(ctx, cfg, c.disks[i], listenAgain)
@@ -168,7 +168,7 @@ func (c *Cluster) addGateway() error {
 	if err != nil {
 		return err
 	}
-	l, err := listen("127.0.0.1:0")
+	l, err := listen(context.Background(), "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (c *Cluster) Restart(i int) error {
 	if c.nodes[i] != nil {
 		return fmt.Errorf("%s runs already", c.members[i].ID)
 	}
-	l, err := listen(c.members[i].URL[len("http://"):])
+	l, err := listen(context.Background(), c.members[i].URL[len("http://"):])
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func appendX(old []byte) ([]byte, error) { return append(slices.Clip(old), 'x'),
 // anyReply draws a reply as it might come from a sound acceptor, or get lost.
 func anyReply(t *rapid.T, q Request) Reply {
 	r := Reply{Verdict: rapid.SampledFrom([]Verdict{
-		VerdictYes, VerdictYes, VerdictYes, VerdictRefused, VerdictUnable, VerdictLost, VerdictUnsent,
+		VerdictYes, VerdictYes, VerdictYes, VerdictRefused, VerdictUnable, VerdictStale, VerdictLost, VerdictUnsent,
 	}).Draw(t, "verdict")}
 	r.Sole = rapid.Bool().Draw(t, "sole")
 	switch r.Verdict {
@@ -43,6 +43,10 @@ func anyReply(t *rapid.T, q Request) Reply {
 		}
 	case VerdictRefused:
 		r.Highest = at(rapid.Int64Range(1, 1000).Draw(t, "highest"))
+	case VerdictStale:
+		for seat := range r.Disks {
+			r.Disks[seat] = rapid.Uint32Range(0, 3).Draw(t, "disk")
+		}
 	case VerdictUnable, VerdictLost, VerdictUnsent:
 	}
 	return r
@@ -135,6 +139,8 @@ func (h *harness) check(t *rapid.T, sends []Send, spec Spec) {
 				require.NotNil(t, spec.Change, "a fresh op id without a change")
 			}
 		case KindRead, KindChosen:
+		case KindBar, KindCollect:
+			t.Fatalf("a round sends %s", s.Request.Kind)
 		}
 	}
 }

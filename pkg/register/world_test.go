@@ -301,7 +301,7 @@ func showRequest(q Request) string {
 		return fmt.Sprintf("%s %s", q.Kind, showBallot(q.Ballot))
 	case KindAccept:
 		return fmt.Sprintf("accept %s", showRecord(q.Record))
-	case KindRead:
+	case KindRead, KindBar, KindCollect:
 	}
 	return q.Kind.String()
 }

@@ -35,13 +35,16 @@ func records() *rapid.Generator[register.Record] {
 func requests() *rapid.Generator[register.Request] {
 	return rapid.Custom(func(t *rapid.T) register.Request {
 		q := register.Request{
-			Kind:      rapid.SampledFrom([]register.Kind{register.KindRead, register.KindPrepare, register.KindAccept, register.KindChosen}).Draw(t, "kind"),
+			Kind:      rapid.SampledFrom([]register.Kind{register.KindRead, register.KindPrepare, register.KindAccept, register.KindChosen, register.KindBar, register.KindCollect}).Draw(t, "kind"),
 			Partition: rapid.Uint16().Draw(t, "partition"),
 			Key:       string(rapid.SliceOfN(rapid.Byte(), 0, wire.MaxKeyBytes).Draw(t, "key")),
 		}
+		for seat := range q.Disks {
+			q.Disks[seat] = rapid.Uint32().Draw(t, "disk")
+		}
 		switch q.Kind {
 		case register.KindRead:
-		case register.KindPrepare, register.KindChosen:
+		case register.KindPrepare, register.KindChosen, register.KindBar, register.KindCollect:
 			q.Ballot = ballots().Draw(t, "ballot")
 		case register.KindAccept:
 			q.Record = records().Draw(t, "record")
@@ -53,7 +56,7 @@ func requests() *rapid.Generator[register.Request] {
 func replies() *rapid.Generator[register.Reply] {
 	return rapid.Custom(func(t *rapid.T) register.Reply {
 		r := register.Reply{
-			Verdict: rapid.SampledFrom([]register.Verdict{register.VerdictYes, register.VerdictRefused, register.VerdictUnable}).Draw(t, "verdict"),
+			Verdict: rapid.SampledFrom([]register.Verdict{register.VerdictYes, register.VerdictRefused, register.VerdictUnable, register.VerdictStale}).Draw(t, "verdict"),
 			Chosen:  rapid.Bool().Draw(t, "chosen"),
 			Epoch:   rapid.Uint64().Draw(t, "epoch"),
 		}
@@ -62,6 +65,11 @@ func replies() *rapid.Generator[register.Reply] {
 		}
 		if r.Verdict == register.VerdictRefused {
 			r.Highest, r.Held, r.Floor = ballots().Draw(t, "highest"), ballots().Draw(t, "held"), ballots().Draw(t, "floor")
+		}
+		if r.Verdict == register.VerdictStale {
+			for seat := range r.Disks {
+				r.Disks[seat] = rapid.Uint32().Draw(t, "disk")
+			}
 		}
 		return r
 	})

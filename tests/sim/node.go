@@ -175,15 +175,7 @@ func (n *node) serve() {
 		}
 	}
 	boots := n.boots
-	for i := range requests {
-		if requests[i].Kind == register.KindCollect {
-			n.sim.oracle.collected[requests[i].Partition] = n.sim.now
-		}
-	}
-	barred := make([]bool, len(requests))
-	for i, q := range requests {
-		barred[i] = (q.Kind == register.KindRead || q.Kind == register.KindPrepare) && (!n.replica.Admitted() || n.replica.Joining(q.Partition))
-	}
+	barred := n.note(requests)
 	n.replica.Serve(requests, func(replies []register.Reply) {
 		for i := range replies {
 			if barred[i] && replies[i].Verdict == register.VerdictYes {
@@ -198,6 +190,20 @@ func (n *node) serve() {
 		}
 	})
 	n.planSync()
+}
+
+// note tells the oracle what is about to be served, and returns which requests
+// the node must not answer, since it is not rebuilt.
+func (n *node) note(requests []register.Request) (barred []bool) {
+	barred = make([]bool, len(requests))
+	for i, q := range requests {
+		if q.Kind == register.KindCollect {
+			n.sim.oracle.collected[q.Partition] = n.sim.now
+		}
+		asksForVote := q.Kind == register.KindRead || q.Kind == register.KindPrepare
+		barred[i] = asksForVote && (!n.replica.Admitted() || n.replica.Joining(q.Partition))
+	}
+	return barred
 }
 
 // planSync makes what was written durable some time later.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/dyad-db/dyad/dbnode/membership"
@@ -200,21 +201,12 @@ func (r *routine) Do(_ context.Context, q drive.Request) (drive.Result, error) {
 func orderOf(prefer []int) (order [register.Seats]int) {
 	at := copy(order[:], prefer)
 	for seat := range register.Seats {
-		if at < register.Seats && !contains(order[:at], seat) {
+		if at < register.Seats && !slices.Contains(order[:at], seat) {
 			order[at] = seat
 			at++
 		}
 	}
 	return order
-}
-
-func contains(all []int, one int) bool {
-	for _, x := range all {
-		if x == one {
-			return true
-		}
-	}
-	return false
 }
 
 // Joining satisfies repair.Joiner.
