@@ -13,7 +13,7 @@ import (
 func TestDecide(t *testing.T) {
 	at := func(time int64) register.Ballot { return register.Ballot{Time: time} }
 	life := func(incarnation uint32, boots, start uint64) replica.Life {
-		l := replica.Life{Incarnation: incarnation, Boots: boots}
+		l := replica.Life{Incarnation: incarnation, Boots: boots, Beat: 10 * boots}
 		for n := range boots { // each start has a number of its own; the last one is given
 			l.Starts[(n+1)%16] = 11 * (n + 1)
 		}
@@ -24,6 +24,9 @@ func TestDecide(t *testing.T) {
 	}
 	blank, own, joining := replica.Life{}, life(1, 4, 44), life(2, 1, 9)
 	joining.Joining = true
+	beaten, copied := own, life(1, 5, 55)
+	beaten.Beat++
+	copied.Beat = own.Beat - 1
 	knew := func(l replica.Life) Welcome { return Welcome{Before: l, Voting: true} }
 	fence := func(b ...register.Ballot) Welcome { return Welcome{Before: joining, Voting: true, Fences: b} }
 	mute := fence(at(1), at(2))
@@ -44,6 +47,9 @@ func TestDecide(t *testing.T) {
 		"a later start is known":              {own, []Welcome{knew(own), knew(life(1, 5, 55))}, action{kind: setAside}},
 		"another start of that number":        {own, []Welcome{knew(life(1, 3, 33)), knew(life(1, 4, 45))}, action{kind: setAside}},
 		"an earlier start of another copy":    {own, []Welcome{knew(life(1, 3, 34))}, action{kind: setAside}},
+		"more was written since":              {own, []Welcome{knew(beaten)}, action{kind: setAside}},
+		"less was written before":             {beaten, []Welcome{knew(own)}, action{kind: admit}},
+		"a later start, but less was written": {copied, []Welcome{knew(own)}, action{kind: setAside}},
 		"a later disk is known":               {own, []Welcome{knew(life(2, 1, 1))}, action{kind: setAside}},
 		"joining, one peer":                   {joining, []Welcome{fence(at(1), at(2))}, action{kind: wait}},
 		"joining, and so is a peer":           {joining, []Welcome{fence(at(1), at(2)), mute}, action{kind: wait}},
@@ -53,6 +59,9 @@ func TestDecide(t *testing.T) {
 	} {
 		require.Equal(t, c.want, decide(c.own, false, c.peers), name)
 	}
+	rebuilt := joining
+	rebuilt.Joining, rebuilt.Beat = false, joining.Beat+1
+	require.Equal(t, action{}, decide(rebuilt, true, []Welcome{knew(rebuilt)}), "a peer heard of the end of its rebuild first")
 	require.Equal(t, action{}, decide(own, true, []Welcome{knew(own)}))
 	require.Equal(t, action{kind: setAside}, decide(own, true, []Welcome{knew(life(1, 5, 55))}), "even once it is admitted")
 }

@@ -50,6 +50,7 @@ type Peers interface {
 
 // Replica is what membership decides about; *replica.Replica does.
 type Replica interface {
+	Life() replica.Life
 	Show(done func(replica.Life, error))
 	Hear(node int, life replica.Life, done func(replica.Heard, error))
 	Form(done func(error))
@@ -88,11 +89,11 @@ func (m *Member) Step(ctx context.Context) (busy bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return m.Take(own, m.ask(ctx, own))
+	return m.Take(m.ask(ctx, own))
 }
 
 // Take does what the answers of the peers to the life that they were shown call for.
-func (m *Member) Take(own replica.Life, answers []Answer) (busy bool, err error) {
+func (m *Member) Take(answers []Answer) (busy bool, err error) {
 	for _, a := range answers {
 		if a.Err != nil {
 			continue
@@ -101,6 +102,9 @@ func (m *Member) Take(own replica.Life, answers []Answer) (busy bool, err error)
 			return false, err
 		}
 	}
+	// Not as it was shown: a peer may have heard of a change since by an answer
+	// to its own hello.
+	own := m.replica.Life()
 	action := decide(own, m.admission.Admitted(), welcomes(answers))
 	switch action.kind {
 	case wait:

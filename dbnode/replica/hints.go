@@ -76,7 +76,7 @@ func (r *Replica) Forget(partition uint16, disks register.Incarnations, hints []
 	if len(ops) > 0 {
 		p.acc.Forgot()
 	}
-	r.store.Write(ops, func(err error) {
+	r.write(ops, func(err error) {
 		for _, k := range keys {
 			r.landed(p, k, true, false, err)
 		}

@@ -10,12 +10,16 @@ import (
 	"github.com/dyad-db/dyad/pkg/register"
 )
 
-// Life is which disk a node runs on, and how often that was started. A node
-// that shows an older life than its peers saw has lost its disk, or was given an
-// old copy of it.
+// Life is which disk a node runs on, how often that was started, and how far it
+// has come. A node that shows an older life than its peers saw has lost its
+// disk, or was given an old copy of it.
+//
+// Invariant: each change of a life raises its incarnation, or else its boots or
+// its beat; only a node that its peers let take part raises its beat.
 type Life struct {
 	Incarnation uint32 `json:"incarnation"` // of the disk; 0 while it is blank
 	Boots       uint64 `json:"boots"`       // of this incarnation
+	Beat        uint64 `json:"beat"`        // raised when shown, if anything was written since it was shown before
 	Starts      Starts `json:"starts"`      // of this incarnation, the latest ones
 	Joining     bool   `json:"joining"`     // not yet rebuilt: it must not vote
 }
@@ -27,22 +31,14 @@ type Starts = [16]uint64
 
 // next returns the life of the disk when it is started once more.
 func (l Life) next(number uint64) Life {
-	l.Boots++
+	l.Boots++ // and not the beat: an old copy that is started often must not catch up
 	l.Starts[l.Boots%uint64(len(l.Starts))] = number
 	return l
 }
 
-// OlderThan reports whether o is a later start, or a later disk.
+// OlderThan reports whether o is a later disk, or has come further.
 func (l Life) OlderThan(o Life) bool {
-	return l.Incarnation < o.Incarnation || l.Incarnation == o.Incarnation && l.Boots < o.Boots
-}
-
-// outdated reports whether a node that o was heard of would not show l any more,
-// be it that it is a copy or that the message is old.
-func (l Life) outdated(o Life) bool {
-	rebuilt := l
-	rebuilt.Joining = false
-	return l.OlderThan(o) || l.Contradicts(o) || l.Joining && o == rebuilt
+	return l.Incarnation < o.Incarnation || l.Incarnation == o.Incarnation && (l.Boots < o.Boots || l.Beat < o.Beat)
 }
 
 // Contradicts reports whether o, no later a start of the same disk, is not among
@@ -124,12 +120,28 @@ func (r *Replica) Life() Life { return r.Identity().Lives[r.cfg.Node] }
 
 // Show calls done with the own life once that is durable. A life that a crash
 // may yet take back must not be shown to anyone: the next start would look like
-// an older disk.
+// an older disk. It tells of all that was written before by a higher beat: a
+// copy of the disk that lacks any of that is known as old when it is started.
 func (r *Replica) Show(done func(Life, error)) {
 	r.identityMu.Lock()
-	own := r.identity.Lives[r.cfg.Node]
-	r.identityMu.Unlock()
-	r.store.Write(nil, func(err error) { done(own, err) })
+	defer r.identityMu.Unlock()
+	own := &r.identity.Lives[r.cfg.Node]
+	var ops []store.Op
+	if r.changed.Swap(false) && own.Incarnation > 0 {
+		own.Beat++
+		ops = append(ops, r.identityOp())
+	}
+	shown := *own
+	r.store.Write(ops, func(err error) { done(shown, err) })
+}
+
+// write hands writes to the store, all but those of the identity: the next beat
+// tells of them.
+func (r *Replica) write(ops []store.Op, done func(error)) {
+	r.store.Write(ops, done)
+	if len(ops) > 0 {
+		r.changed.Store(true) // not before the store has them, else a beat may overtake them
+	}
 }
 
 // Heard is what a replica answers to the life that a peer shows.
@@ -149,8 +161,8 @@ func (r *Replica) Hear(node int, life Life, done func(Heard, error)) {
 	defer r.identityMu.Unlock()
 	heard := Heard{Own: r.identity.Lives[r.cfg.Node], Before: r.identity.Lives[node]}
 	var ops []store.Op
-	if known := heard.Before; node != r.cfg.Node && !life.outdated(known) {
-		if life.Joining || life != known {
+	if known := heard.Before; node != r.cfg.Node && !life.OlderThan(known) && !life.Contradicts(known) {
+		if life.Joining || life.Joining != known.Joining || life.Incarnation != known.Incarnation {
 			heard.Fences = r.meet(node, life)
 		}
 		if life != known {
@@ -179,7 +191,7 @@ func (r *Replica) meet(node int, life Life) []register.Ballot {
 // Form makes the node one of a brand-new cluster, whose first disk this is. done
 // is called when that is durable.
 func (r *Replica) Form(done func(error)) {
-	r.live(Life{Incarnation: 1}.next(r.cfg.Epoch), nil, done)
+	r.live(func(Life) Life { return Life{Incarnation: 1}.next(r.cfg.Epoch) }, nil, done)
 }
 
 // Rejoin makes the node one whose earlier disk was lost: it holds nothing, and
@@ -187,7 +199,7 @@ func (r *Replica) Form(done func(error)) {
 // has heard of. done is called when that is durable; the fences of the peers
 // are to follow with Raise.
 func (r *Replica) Rejoin(incarnation uint32, done func(error)) {
-	r.live(Life{Incarnation: incarnation, Joining: true}.next(r.cfg.Epoch), nil, done)
+	r.live(func(Life) Life { return Life{Incarnation: incarnation, Joining: true}.next(r.cfg.Epoch) }, nil, done)
 }
 
 // Raise takes the fences that both peers answered, by partition, as floors.
@@ -196,13 +208,15 @@ func (r *Replica) Raise(fences []register.Ballot, done func(error)) {
 		done(errors.New("replica: a fence for each partition is needed"))
 		return
 	}
-	r.live(r.Life(), fences, done)
+	r.live(func(l Life) Life { return l }, fences, done)
 }
 
-// live takes on a life of its own, and floors if there are any.
-func (r *Replica) live(life Life, floors []register.Ballot, done func(error)) {
+// live changes the own life, and raises floors if there are any.
+func (r *Replica) live(change func(Life) Life, floors []register.Ballot, done func(error)) {
 	r.identityMu.Lock()
 	defer r.identityMu.Unlock()
+	life := change(r.identity.Lives[r.cfg.Node])
+	life.Beat++
 	r.identity.Lives[r.cfg.Node] = life
 	r.meet(r.cfg.Node, life)
 	ops := []store.Op{r.identityOp()}
@@ -238,7 +252,5 @@ func (r *Replica) PartitionRebuilt(partition uint16) {
 
 // Rebuilt ends the joining of the node: every partition is rebuilt.
 func (r *Replica) Rebuilt(done func(error)) {
-	life := r.Life()
-	life.Joining = false
-	r.live(life, nil, done)
+	r.live(func(l Life) Life { l.Joining = false; return l }, nil, done)
 }

@@ -35,7 +35,7 @@ func TestStoreBelongsToOneNode(t *testing.T) {
 		})
 	}
 	b.open()
-	require.Equal(t, Identity{NodeID: "n0", Partitions: 3, Lives: [placement.Nodes]Life{{Incarnation: 1, Boots: 2, Starts: Starts{1: 1 << 32, 2: 2 << 32}}}}, b.Identity(), "refused starts don't count")
+	require.Equal(t, Identity{NodeID: "n0", Partitions: 3, Lives: [placement.Nodes]Life{{Incarnation: 1, Boots: 2, Beat: 1, Starts: Starts{1: 1 << 32, 2: 2 << 32}}}}, b.Identity(), "refused starts don't count")
 }
 
 // spoil flips a bit of a stored value.
@@ -94,5 +94,5 @@ func TestCountersTellRoles(t *testing.T) {
 	require.Equal(t, Messages{Read: 1, Prepare: 1}, s.AsWitness)
 	require.Equal(t, int64(1), s.Data.Records)
 	require.Empty(t, s.Hints)
-	require.Equal(t, Life{Incarnation: 1, Boots: 1, Starts: Starts{1: 1 << 32}}, s.Identity.Lives[0])
+	require.Equal(t, Life{Incarnation: 1, Boots: 1, Beat: 1, Starts: Starts{1: 1 << 32}}, s.Identity.Lives[0])
 }

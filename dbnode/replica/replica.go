@@ -43,6 +43,7 @@ type Replica struct {
 
 	identityMu sync.Mutex // taken before any partition's
 	identity   Identity
+	changed    atomic.Bool // something was written since the life was last shown
 }
 
 // partition is one acceptor with what the store has been given but has not yet
@@ -238,7 +239,7 @@ func (r *Replica) step(b *batch, i int, p *partition) (dropped bool) {
 	}
 	b.left.Add(1)
 	key, put, state := q.Key, effects.Put || effects.Drop, effects.State
-	r.store.Write(ops, func(err error) {
+	r.write(ops, func(err error) {
 		r.landed(p, key, put, state, err)
 		if err != nil {
 			b.lost.Store(true)

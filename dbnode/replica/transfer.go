@@ -70,7 +70,7 @@ func (r *Replica) Copy(partition uint16, records []register.Hint, done func(erro
 			states++
 		}
 	}
-	r.store.Write(ops, func(err error) {
+	r.write(ops, func(err error) {
 		for _, key := range puts {
 			r.landed(p, key, true, false, err)
 		}

@@ -26,6 +26,7 @@ const (
 type Life struct {
 	Incarnation uint32     `json:"incarnation"`
 	Boots       uint64     `json:"boots"`
+	Beat        uint64     `json:"beat"`
 	Starts      [16]uint64 `json:"starts,omitzero"` // numbers drawn at each start; absent in a status
 	Joining     bool       `json:"joining"`
 }

@@ -33,7 +33,8 @@ type node struct {
 	rounds  *proposer // of rewrites
 	handing *handing  // the handoff under way
 
-	older                                       []*mem.Disk // copies of the disk as it was before its last starts, the newest last
+	older                                       []diskCopy
+	told                                        replica.Life // the last that both peers have on record
 	routines                                    map[*routine]bool
 	greeting, rebuilding, collecting, comparing bool
 }
@@ -51,7 +52,7 @@ func newNode(s *sim, id int) *node {
 }
 
 func (n *node) start() {
-	n.older = append(n.older[max(0, len(n.older)-2):], n.disk.Clone())
+	n.copyDisk(replica.Life{})
 	st, err := mem.OpenManual(n.disk)
 	if err != nil {
 		panic(err)
@@ -122,7 +123,36 @@ func (n *node) loseDisk() {
 		return
 	}
 	n.sim.tracef("n%d gets an old copy of its disk", n.id)
-	n.disk = n.older[n.sim.rng.IntN(len(n.older))].Clone()
+	n.disk = n.oldCopy().Clone()
+}
+
+// diskCopy is a disk as it was at some moment.
+type diskCopy struct {
+	disk *mem.Disk
+	life replica.Life // that was shown then; none for a copy from before a start
+}
+
+const maxCopies = 4
+
+// copyDisk keeps a copy of the disk, and forgets an older one.
+func (n *node) copyDisk(life replica.Life) {
+	n.older = append(n.older[max(0, len(n.older)-maxCopies+1):], diskCopy{n.disk.Clone(), life})
+}
+
+// oldCopy returns a copy that can be told from the disk: from before a start, or
+// both peers have since heard of writes that it may lack. Later ones can't be
+// told, which is the second of exposure that production has between two hellos.
+func (n *node) oldCopy() *mem.Disk {
+	var told []*mem.Disk
+	for _, c := range n.older {
+		if c.life.Incarnation == 0 || c.life.Incarnation == n.told.Incarnation && c.life.Beat < n.told.Beat {
+			told = append(told, c.disk)
+		}
+	}
+	if len(told) == 0 {
+		return mem.NewDisk()
+	}
+	return told[n.sim.rng.IntN(len(told))]
 }
 
 // setAside replaces a disk that turned out to be lost.

@@ -340,16 +340,20 @@ var plants = []plant{
 		edits: []edit{{identityGo, `Life{Incarnation: incarnation, Joining: true}`, `Life{Incarnation: incarnation, Joining: !register.Planted("wiped-votes")}`}},
 	},
 	{
-		name: "rebuild-without-fence", what: "a lost disk's floor does not start at what the others promised",
-		edits: []edit{{
-			acceptorGo, `func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }`,
-			"func (a *Acceptor) Join(floor Ballot) {\n	if !Planted(\"rebuild-without-fence\") {\n		a.durable.Floor = Max(a.durable.Floor, floor)\n	}\n}",
-		}},
+		name: "copy-untold", what: "a copy of the disk made since its last start is not told from it",
+		edits: []edit{{identityGo, `l.Beat < o.Beat`, `l.Beat < o.Beat && !PLANTED`}},
 	},
-	{
-		name: "messages-without-incarnations", what: "an acceptor takes messages for an older disk of the group",
-		edits: []edit{{acceptorGo, `if q.Disks.olderThan(a.group.Disks) {`, `if q.Disks.olderThan(a.group.Disks) && !Planted("messages-without-incarnations") {`}},
-		slow:  true,
+	{ // Either alone is seldom seen: each covers for the other.
+		name: "rebuild-without-fence", what: "neither floors nor incarnations keep out what was meant for a lost disk",
+		edits: []edit{
+			{acceptorGo, `func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }`, `func (a *Acceptor) Join(floor Ballot) {
+	if !PLANTED {
+		a.durable.Floor = Max(a.durable.Floor, floor)
+	}
+}`},
+			{acceptorGo, `if q.Disks.olderThan(a.group.Disks) {`, `if q.Disks.olderThan(a.group.Disks) && !PLANTED {`},
+		},
+		slow: true,
 	},
 	{
 		name: "witness-votes-unsettled", what: "a lost witness votes before the data replicas agree",

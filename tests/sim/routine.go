@@ -226,6 +226,9 @@ func (r *routine) Copy(partition uint16, records []register.Hint, done func(erro
 // Rebuilt satisfies repair.Joiner.
 func (r *routine) Rebuilt(done func(error)) { r.disk(done, r.replica.Rebuilt) }
 
+// Life satisfies membership.Replica.
+func (r *routine) Life() replica.Life { return r.replica.Life() }
+
 // Form satisfies membership.Replica.
 func (r *routine) Form(done func(error)) { r.disk(done, r.replica.Form) }
 

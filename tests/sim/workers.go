@@ -25,9 +25,14 @@ func (n *node) hello() {
 		r.Show(func(life replica.Life, e error) { own, err = life, e })
 		busy := false
 		if err == nil {
+			n.copyDisk(own)
 			member := membership.NewMember(n.id, r, r.replica, nil, discard)
 			was := r.replica.Admitted()
-			busy, err = member.Take(own, r.ask(own))
+			answers := r.ask(own)
+			if answers[0].Err == nil && answers[1].Err == nil {
+				n.told = own
+			}
+			busy, err = member.Take(answers)
 			if n.sim.out != nil {
 				n.sim.tracef("n%d said hello as %+v: %v", n.id, own, err)
 				if !was && r.replica.Admitted() {
