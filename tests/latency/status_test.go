@@ -16,9 +16,9 @@ import (
 func TestReadStatus(t *testing.T) {
 	hints := wire.HintHolding{For: []string{"db-1"}, Holding: wire.Holding{Records: 3, Tombstones: 2}}
 	cluster := wire.ClusterStatus{Nodes: []wire.NodeReport{
-		{ID: "db-0", Up: true, Status: &wire.NodeStatus{Data: wire.Holding{Records: 10, Tombstones: 4}, Hints: []wire.HintHolding{hints}}},
+		{ID: "db-0", Up: true, Status: &wire.NodeStatus{Serving: true, Data: wire.Holding{Records: 10, Tombstones: 4}, Hints: []wire.HintHolding{hints}}},
 		{ID: "db-1", Error: "refused"},
-		{ID: "db-2", Up: true, Status: &wire.NodeStatus{Data: wire.Holding{Records: 7}, Hints: []wire.HintHolding{hints}}},
+		{ID: "db-2", Up: true, Status: &wire.NodeStatus{Serving: true, Data: wire.Holding{Records: 7}, Hints: []wire.HintHolding{hints}}},
 	}}
 	cluster.Judge()
 	body, err := json.Marshal(cluster)
