@@ -32,7 +32,7 @@ func TestMisconfiguredGatewayIsRefused(t *testing.T) {
 	}})
 	b := c.newBook()
 	b.create(names("u", 16)...)
-	c.awaitWhole() // a late reply may have left hints, whose delivery is counted, too
+	awaitWhole(t, c.Gateway(sound)) // a late reply may have left hints, whose delivery is counted, too
 	before := c.nodes()
 	for number, hint := range wrong {
 		client := c.client(number)
