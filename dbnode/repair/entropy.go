@@ -40,7 +40,7 @@ type Contents interface {
 
 // Findings count what anti-entropy did since the start.
 type Findings struct {
-	Passes atomic.Int64 // through all partitions of this node
+	Passes atomic.Int64 // through all partitions of this node, none left out
 	Found  atomic.Int64 // keys in which two data replicas differed, and which were healed
 	Last   atomic.Int64 // end of the last pass, microseconds since the Unix epoch
 }
@@ -56,6 +56,7 @@ type AntiEntropy struct {
 	quiet   Quiet
 	nodes   drive.Nodes
 	pass    pass
+	partial bool // this pass left a partition out, for want of its second data replica
 	logger  *slog.Logger
 }
 
@@ -79,12 +80,11 @@ func (a *AntiEntropy) Step(ctx context.Context) (busy bool, err error) {
 		return false, nil
 	}
 	defer func() {
-		if a.pass.next == 0 {
-			a.Passes.Add(1)
-			a.Last.Store(time.Now().UnixMicro())
-		}
+		a.partial = a.partial || err != nil
+		a.note()
 	}()
 	if a.joining(partition) || !a.nodes.Up(a.compare.places.Group(int(partition))[register.SeatD2]) {
+		a.partial = true
 		return a.pass.turn(), nil
 	}
 	differing, err := a.compare.stuck(ctx, partition, a.quiet)
@@ -98,6 +98,18 @@ func (a *AntiEntropy) Step(ctx context.Context) (busy bool, err error) {
 			slog.Int("partition", int(partition)), slog.Int("records", found))
 	}
 	return a.pass.turn() && err == nil, err
+}
+
+// note takes down the end of a pass, if this was one that left nothing out.
+func (a *AntiEntropy) note() {
+	if a.pass.next != 0 {
+		return
+	}
+	if !a.partial {
+		a.Passes.Add(1)
+		a.Last.Store(time.Now().UnixMicro())
+	}
+	a.partial = false
 }
 
 // comparer compares the two data replicas of a partition.

@@ -42,6 +42,8 @@ type Rounds interface {
 
 // Handoff is the worker that delivers this node's hints.
 type Handoff struct {
+	Pace // of hints delivered
+
 	hints  Hints
 	nodes  drive.Nodes
 	rounds Rounds
@@ -85,6 +87,7 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 // deliver forwards the hints, forgets those that arrived, and rewrites those
 // that a floor or a promise keeps out; a later pass looks at these again.
 func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []register.Hint) error {
+	begun := time.Now()
 	disks := h.hints.Disks(partition)
 	handoff := register.NewHandoff(partition, disks, hints)
 	if err := h.exchange(ctx, partition, handoff); err != nil {
@@ -97,6 +100,7 @@ func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []registe
 	if err != nil {
 		return fmt.Errorf("forget delivered hints: %w", err)
 	}
+	h.Did(begun, time.Now(), len(delivered))
 	refused, seats := handoff.Refused()
 	if len(delivered)+len(refused) == 0 {
 		return fmt.Errorf("none of %d hints of partition %d could be delivered", len(hints), partition)
