@@ -55,10 +55,8 @@ gateway can't be asked, or there is no such node.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
-			defer cancel()
 			progress := newProgress(os.Stderr)
-			err := replaceNode(ctx, gatewayOf(cmd, gateway), args[0], cmd.OutOrStdout(), progress.say)
+			err := replaceNode(cmd.Context(), gatewayOf(cmd, gateway), args[0], timeout, cmd.OutOrStdout(), progress.say)
 			progress.clear()
 			return err
 		},
@@ -68,9 +66,9 @@ gateway can't be asked, or there is no such node.`,
 	return cmd
 }
 
-// replaceNode checks that a node can be rebuilt, and returns when it is. say is
-// told how far it is.
-func replaceNode(ctx context.Context, gateway, id string, out io.Writer, say func(string)) error {
+// replaceNode checks that a node can be rebuilt, and returns when it is, or after
+// timeout. say is told how far it is.
+func replaceNode(ctx context.Context, gateway, id string, timeout time.Duration, out io.Writer, say func(string)) error {
 	_, status, err := ask(ctx, gateway)
 	if err != nil {
 		return exitError{2, err}
@@ -79,6 +77,8 @@ func replaceNode(ctx context.Context, gateway, id string, out io.Writer, say fun
 	if err != nil {
 		return err
 	}
+	watched, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	poll := time.NewTicker(replacePoll)
 	defer poll.Stop()
 	told := ""
@@ -97,8 +97,8 @@ func replaceNode(ctx context.Context, gateway, id string, out io.Writer, say fun
 		told = text
 		say(text)
 		select {
-		case <-ctx.Done():
-			return exitError{1, fmt.Errorf("no longer watched, %w; what is under way goes on by itself. Last seen: %s", ctx.Err(), told)}
+		case <-watched.Done():
+			return exitError{1, fmt.Errorf("no longer watched, %w; what is under way goes on by itself. Last seen: %s", watched.Err(), told)}
 		case <-poll.C:
 		}
 		if _, next, err := ask(ctx, gateway); err == nil { // a gateway may be away for a while

@@ -1,9 +1,9 @@
 // Package dbnode is one storage node, wired together: a replica over a store,
 // its HTTP side, and the workers that repair.
 //
-// Invariant: shutdown goes in this order: say so with each reply for a moment,
-// stop taking requests and let those under way end, stop the workers, close the clients of the peers, seal the
-// replica, close the store.
+// Invariant: shutdown goes in this order: take no new connection, end each one
+// with its next reply, let the requests under way end, stop the workers, close the
+// clients of the peers, seal the replica, close the store.
 package dbnode
 
 import (
@@ -38,9 +38,9 @@ const (
 	helloIdle   = 50 * time.Millisecond // until admitted; then memberWorker waits longer
 )
 
-// linger is how long a node that stops tells its clients so: they send it a frame
-// every few milliseconds.
-const linger = 250 * time.Millisecond
+// farewell is how long a node that stops tells its clients so: under load they
+// send a frame every few milliseconds, and otherwise a refused connection tells.
+const farewell = 250 * time.Millisecond
 
 // Config of a node.
 type Config struct {
@@ -150,7 +150,7 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 		}
 	})
 	defer context.AfterFunc(ctx, func() { n.stopping.Store(true) })()
-	err := service.Serve(ctx, l, handler, linger, n.cfg.Logger)
+	err := service.Serve(ctx, l, handler, service.Linger{Farewell: farewell}, n.cfg.Logger)
 	cancel(nil)
 	stopWorkers()
 	wg.Wait()

@@ -2,8 +2,9 @@
 // a coordinator that drives register rounds against the three nodes. It keeps
 // nothing that must survive, so any number may run at once.
 //
-// Invariant: shutdown goes in this order: turn unready and tell each client with
-// its reply, stop taking requests and let those under way end, then close the clients of the nodes.
+// Invariant: shutdown goes in this order: turn unready, take no new connection,
+// end each one with its next reply, let the requests under way end, close the
+// clients of the nodes.
 package gateway
 
 import (
@@ -27,9 +28,12 @@ import (
 	"github.com/dyad-db/dyad/pkg/user"
 )
 
-// linger is how long a gateway that stops tells its clients so: time for each to
-// make a request, and for a balancer to find it unready.
-const linger = time.Second
+// How a gateway stops: time for a balancer to find it unready, and for each client
+// to make a request.
+const (
+	unready  = time.Second
+	farewell = time.Second
+)
 
 // Config of a gateway.
 type Config struct {
@@ -106,7 +110,7 @@ func New(cfg Config) (*Gateway, error) {
 // after an orderly end. It may be called once.
 func (g *Gateway) Run(ctx context.Context, l net.Listener) error {
 	defer context.AfterFunc(ctx, func() { g.stopping.Store(true) })()
-	err := service.Serve(ctx, l, g.handler, linger, g.cfg.Logger)
+	err := service.Serve(ctx, l, g.handler, service.Linger{Unready: unready, Farewell: farewell}, g.cfg.Logger)
 	for _, c := range g.nodes {
 		c.Close()
 	}

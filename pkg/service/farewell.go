@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -12,6 +11,18 @@ import (
 // unusedGrace is how long a connection that never carried a request may stay
 // when its server drains.
 const unusedGrace = 100 * time.Millisecond
+
+// Linger is how a server stops, so that its clients lose nothing. Either time is
+// cut short when no connection is left. A client that is just connecting when the
+// listener goes may find its connection reset, and one that sends a request on a
+// connection unused for as long as Farewell, closed.
+type Linger struct {
+	// Unready is how long it serves on while it says that it is not ready.
+	Unready time.Duration
+	// Farewell is how long it then serves those connected, while each reply asks to
+	// close its connection.
+	Farewell time.Duration
+}
 
 // farewell tells clients that the server is about to go: each reply asks to close
 // its connection. So whoever sends requests learns of it by a good reply, not by
@@ -29,18 +40,16 @@ func (f *farewell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.next.ServeHTTP(w, r)
 }
 
-// say says farewell on all connections until none is left, for at most so long.
-func (f *farewell) say(ctx context.Context, conns *openConns, most time.Duration) {
-	f.saying.Store(true)
-	ctx, cancel := context.WithTimeout(ctx, most)
-	defer cancel()
-	for conns.count() > 0 {
-		select {
-		case <-conns.closed:
-		case <-ctx.Done():
-			return
-		}
-	}
+// once is a listener of which only the first Close counts.
+type once struct {
+	net.Listener
+	close sync.Once
+}
+
+// Close satisfies net.Listener.
+func (o *once) Close() (err error) {
+	o.close.Do(func() { err = o.Listener.Close() })
+	return err
 }
 
 // openConns are a server's connections. Those on which no byte came yet matter,
@@ -67,6 +76,19 @@ func (o *openConns) note(c net.Conn, state http.ConnState) {
 	select {
 	case o.closed <- struct{}{}:
 	default:
+	}
+}
+
+// awaitNone returns when no connection is open, or after most.
+func (o *openConns) awaitNone(most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	for o.count() > 0 {
+		select {
+		case <-o.closed:
+		case <-timer.C:
+			return
+		}
 	}
 }
 

@@ -85,11 +85,11 @@ func ParseFlags(flags *flag.FlagSet, args []string, getenv func(string) string) 
 	return failed
 }
 
-// Serve answers requests on l until ctx ends. Then it goes on for at most linger,
-// while each reply tells its client that the connection ends, and less if no
-// connection is left; then it lets the requests under way end.
-func Serve(ctx context.Context, l net.Listener, handler http.Handler, linger time.Duration, logger *slog.Logger) error {
+// Serve answers requests on l until ctx ends, then stops as slowly as linger says
+// and lets the requests under way end.
+func Serve(ctx context.Context, l net.Listener, handler http.Handler, linger Linger, logger *slog.Logger) error {
 	conns, bye := newOpenConns(), &farewell{next: handler}
+	l = &once{Listener: l}
 	server := &http.Server{
 		Handler:           bye,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -106,15 +106,19 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler, linger tim
 		return err
 	case <-ctx.Done():
 	}
-	bye.say(context.WithoutCancel(ctx), conns, linger)
+	conns.awaitNone(linger.Unready)
+	// Who can't connect tries elsewhere and has lost nothing. So the listener goes
+	// before clients are told to connect anew.
+	err := l.Close()
+	bye.saying.Store(true)
+	conns.awaitNone(linger.Farewell)
 	conns.hurry()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	err := server.Shutdown(drain)
-	if err != nil {
-		err = errors.Join(err, server.Close())
+	if downErr := server.Shutdown(drain); downErr != nil {
+		err = errors.Join(err, downErr, server.Close())
 	}
-	_ = <-ended // the server was shut down: that is all it says
+	_ = <-ended // its listener was closed: that is all it says
 	return err
 }
 

@@ -341,8 +341,10 @@ var plants = []plant{
 	},
 	{
 		name: "rebuild-without-fence", what: "a lost disk's floor does not start at what the others promised",
-		edits: []edit{{acceptorGo, `func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }`,
-			"func (a *Acceptor) Join(floor Ballot) {\n	if !Planted(\"rebuild-without-fence\") {\n		a.durable.Floor = Max(a.durable.Floor, floor)\n	}\n}"}},
+		edits: []edit{{
+			acceptorGo, `func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }`,
+			"func (a *Acceptor) Join(floor Ballot) {\n	if !Planted(\"rebuild-without-fence\") {\n		a.durable.Floor = Max(a.durable.Floor, floor)\n	}\n}",
+		}},
 	},
 	{
 		name: "messages-without-incarnations", what: "an acceptor takes messages for an older disk of the group",
@@ -365,8 +367,10 @@ var plants = []plant{
 	},
 	{
 		name: "collect-without-compare", what: "a data replica drops whatever it holds of a key whose tombstone is collected",
-		edits: []edit{{acceptorGo, `held.Ballot != q.Ballot || !held.Tombstone || a.group.AnyJoining() {`,
-			`(held.Ballot != q.Ballot || !held.Tombstone) && !Planted("collect-without-compare") || a.group.AnyJoining() {`}},
+		edits: []edit{{
+			acceptorGo, `held.Ballot != q.Ballot || !held.Tombstone || a.group.AnyJoining() {`,
+			`(held.Ballot != q.Ballot || !held.Tombstone) && !Planted("collect-without-compare") || a.group.AnyJoining() {`,
+		}},
 	},
 	{
 		name: "rolled-back-votes", what: "a node goes on with an old copy of its disk",
