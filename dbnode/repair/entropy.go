@@ -29,8 +29,9 @@ func QuietTime(ctx context.Context) error {
 }
 
 // quietTime is how long a bucket must stand still, and differ, before its keys
-// are compared: writes under way make replicas differ for a moment.
-const quietTime = 50 * time.Millisecond
+// are compared: writes under way make replicas differ for a moment, and hints
+// until they are handed off, which is not this worker's to do.
+const quietTime = time.Second
 
 // Contents lets a worker see what the nodes hold, this one included.
 type Contents interface {
@@ -174,8 +175,9 @@ func (c *comparer) heal(ctx context.Context, partition uint16, buckets []int) (h
 	}
 	for seat := range held {
 		for key, ballot := range held[seat] {
-			if held[1-seat][key] == ballot {
-				continue
+			other := held[1-seat][key]
+			if other == ballot || underWay(register.Max(ballot, other)) {
+				continue // the same, or yet to be: a rewrite would be a rival
 			}
 			delete(held[1-seat], key) // so as not to meet it twice
 			// Not a read: where the record is known to be chosen, that leaves the

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,7 +23,7 @@ import (
 // connection: no request fails, and `can-stop` would have agreed to each step.
 func TestRollingRestart(t *testing.T) {
 	const workers = 8
-	c := start(t, local.Config{Gateways: 2, Gateway: unhurried, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	c := start(t, local.Config{Gateways: 2, Gateway: unhurried})
 	work, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	var done atomic.Int64
