@@ -32,7 +32,7 @@ func TestRollingRestart(t *testing.T) {
 		gateways := []*restclient.Client{c.client(worker % 2), c.client((worker + 1) % 2)}
 		wg.Go(func() {
 			for i := 0; work.Err() == nil; i++ {
-				if r := attempt(t.Context(), gateways, worker, i); r.Outcome != restclient.OK {
+				if r := attempt(context.WithoutCancel(work), gateways, worker, i); r.Outcome != restclient.OK {
 					failures <- fmt.Sprint(r)
 					return
 				}
