@@ -112,8 +112,8 @@ func TestOldestHint(t *testing.T) {
 	b := newBench(t)
 	oldest := func() int64 { return b.Status().Oldest[int(asW)] }
 	require.Empty(t, b.Status().Oldest)
-	b.ask(accept(asW, "old", rec(3, "x")))
-	b.ask(accept(asW, "young", rec(8, "x")))
+	b.ask(accept(asW, "a", rec(8, "x")))
+	b.ask(accept(asW, "older", rec(3, "x")))
 	b.ask(accept(asD1, "data", rec(1, "x")))
 	require.Equal(t, ballot(3).Time, oldest())
 	require.Len(t, b.Status().Oldest, 1, "hints alone")
