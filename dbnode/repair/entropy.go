@@ -95,7 +95,7 @@ func (a *AntiEntropy) Step(ctx context.Context) (busy bool, err error) {
 	found, err := a.compare.heal(ctx, partition, differing)
 	a.Found.Add(int64(found))
 	if found > 0 {
-		a.logger.Warn("anti-entropy healed records that the data replicas did not share",
+		a.logger.WarnContext(ctx, "anti-entropy healed records that the data replicas did not share",
 			slog.Int("partition", int(partition)), slog.Int("records", found))
 	}
 	return a.pass.turn() && err == nil, err

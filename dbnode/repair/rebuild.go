@@ -61,7 +61,7 @@ func (r *Rebuild) Step(ctx context.Context) (busy bool, err error) {
 	}
 	if r.next == r.places.Partitions() {
 		if records := r.Copied(); records > 0 {
-			r.logger.Info("rebuilt from the other nodes", slog.Int64("records", records))
+			r.logger.InfoContext(ctx, "rebuilt from the other nodes", slog.Int64("records", records))
 		}
 		r.done = true
 		return false, await(r.joiner.Rebuilt)
