@@ -80,8 +80,9 @@ func newProgress(f *os.File) *progress {
 	return &progress{out: f}
 }
 
-func (p *progress) show(names []string) {
-	text := "waiting for " + strings.Join(names, ", ")
+func (p *progress) show(names []string) { p.say("waiting for " + strings.Join(names, ", ")) }
+
+func (p *progress) say(text string) {
 	if p.out != nil && text != p.text {
 		fmt.Fprintf(p.out, "\r\x1b[K%s", text) // to the start of the line, and clear it
 		p.text = text

@@ -26,11 +26,12 @@ func run(ctx context.Context) int {
 		Use:   "dyad",
 		Short: "Run a Dyad cluster on this machine, and see how a cluster is",
 		Example: `  dyad dev             # a gateway and three nodes, data in ./data
-  dyad status          # is every node up, and does each have all its records?`,
+  dyad status          # is every node up, and does each have all its records?
+  dyad node replace db-1`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(devCommand(), statusCommand(), versionCommand())
+	root.AddCommand(devCommand(), statusCommand(), nodeCommand(), versionCommand())
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0

@@ -27,46 +27,79 @@ const (
 )
 
 func statusCommand() *cobra.Command {
-	var gateway string
+	var gateway, stopping string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Print how each node is, and whether the cluster is whole",
-		Long: `Print how each node is: up or down, the records and hints that it holds, its
-bytes on disk and how often it was started.
+		Long: `Print how each node is, and what it holds: records, deletions that are still
+kept (tombstones), and hints: records that it keeps for another node that may lack
+them. Then what its last anti-entropy and scrub found, its bytes on disk, which
+disk it runs on (a lost disk's successor has the next number) and how often that
+was started.
 
-A hint is a record that a node keeps for another that may lack it. The last line
-says "whole" when every node is up and no hint is left, else what is missing.
+The state of a node is one of
+  up         it answers
+  slow       it answers, but typically in more than 50 ms
+  read-only  its disk is nearly full; the two others take the writes
+  joining    its disk was lost; it is being rebuilt from the others
+  waiting    for another node to know of its start
+  down       it does not answer
 
-Exit code: 0 whole, 1 not whole, 2 the gateway can't be asked.`,
+The last line says "whole" when every node is up, if slow, and no hint is left,
+else what is missing.
+
+With --can-stop it says instead whether a node can be stopped now: every user
+stays readable and writable, and nothing rests on that node alone.
+
+Exit code: 0 whole, or it can be stopped; 1 not; 2 the gateway can't be asked, or
+there is no such node.`,
 		Example: `  dyad status
   dyad status --gateway http://10.0.0.5:8080
-  until dyad status; do sleep 1; done    # wait for a node that is coming back`,
+  until dyad status; do sleep 1; done    # wait for a node that is coming back
+  dyad status --can-stop db-1 && ssh db-1 systemctl restart dyad`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if env := os.Getenv(gatewayEnv); env != "" && !cmd.Flags().Changed("gateway") {
-				gateway = env
-			}
-			raw, status, err := ask(cmd.Context(), gateway)
+			raw, status, err := ask(cmd.Context(), gatewayOf(cmd, gateway))
 			if err != nil {
 				return exitError{2, err}
 			}
-			text := statusview.Render(status)
-			if asJSON {
+			text, good := statusview.Render(status, time.Now()), status.Whole
+			switch {
+			case asJSON:
 				text = string(raw) + "\n"
+			case cmd.Flags().Changed("can-stop"):
+				if text, good, err = canStop(status, stopping); err != nil {
+					return exitError{2, err}
+				}
+				text += "\n"
 			}
 			if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil {
 				return exitError{2, err}
 			}
-			if !status.Whole {
+			if !good {
 				return exitError{1, nil} // the last line has said why
 			}
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&gateway, "gateway", "http://"+devcluster.DefaultConfig().Gateway, "`URL` of the gateway; "+gatewayEnv+" sets it too")
+	gatewayFlag(cmd, &gateway)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print all that the gateway says, as JSON")
+	cmd.Flags().StringVar(&stopping, "can-stop", "", "say whether this `node` can be stopped now")
+	cmd.MarkFlagsMutuallyExclusive("json", "can-stop")
 	return cmd
+}
+
+func gatewayFlag(cmd *cobra.Command, gateway *string) {
+	cmd.Flags().StringVar(gateway, "gateway", "http://"+devcluster.DefaultConfig().Gateway, "`URL` of the gateway; "+gatewayEnv+" sets it too")
+}
+
+// gatewayOf returns what the flag says, else the environment.
+func gatewayOf(cmd *cobra.Command, flag string) string {
+	if env := os.Getenv(gatewayEnv); env != "" && !cmd.Flags().Changed("gateway") {
+		return env
+	}
+	return flag
 }
 
 // ask asks a gateway for the status of its cluster. raw is the answer, indented.

@@ -1,9 +1,9 @@
 // Package dbnode is one storage node, wired together: a replica over a store,
 // its HTTP side, and the workers that repair.
 //
-// Invariant: shutdown goes in this order: stop taking requests and let those
-// under way end, stop the workers, close the clients of the peers, seal the
-// replica, close the store.
+// Invariant: shutdown goes in this order: take no new connection, end each one
+// with its next reply, let the requests under way end, stop the workers, close the
+// clients of the peers, seal the replica, close the store.
 package dbnode
 
 import (
@@ -15,6 +15,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dyad-db/dyad/dbnode/api"
@@ -36,6 +37,10 @@ const (
 	rebuildIdle = 250 * time.Millisecond
 	helloIdle   = 50 * time.Millisecond // until admitted; then memberWorker waits longer
 )
+
+// farewell is how long a node that stops tells its clients so: under load they
+// send a frame every few milliseconds, and otherwise a refused connection tells.
+const farewell = 250 * time.Millisecond
 
 // Config of a node.
 type Config struct {
@@ -64,8 +69,13 @@ type Node struct {
 	store   Store
 	replica *replica.Replica
 	peers   *peers
+	handoff *repair.Handoff
 	entropy *repair.AntiEntropy
+	rebuild *repair.Rebuild
+	member  *memberWorker
 	started time.Time
+
+	stopping atomic.Bool
 }
 
 // New opens the node's replica in st. From then on the node owns st: Run closes
@@ -139,7 +149,8 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 		case <-ctx.Done():
 		}
 	})
-	err := service.Serve(ctx, l, handler, n.cfg.Logger)
+	defer context.AfterFunc(ctx, func() { n.stopping.Store(true) })()
+	err := service.Serve(ctx, l, handler, service.Linger{Farewell: farewell}, n.cfg.Logger)
 	cancel(nil)
 	stopWorkers()
 	wg.Wait()
@@ -155,13 +166,16 @@ func (n *Node) startWorkers(ctx context.Context, wg *sync.WaitGroup, driver *dri
 	start := func(name string, w service.Worker, idle time.Duration) {
 		wg.Go(func() { service.RunWorker(ctx, w, idle, n.cfg.Logger.With(slog.String("worker", name))) })
 	}
-	start("handoff", repair.NewHandoff(n.number, n.places, n.replica, n.peers, driver), handoffIdle)
+	n.handoff = repair.NewHandoff(n.number, n.places, n.replica, n.peers, driver)
+	start("handoff", n.handoff, handoffIdle)
 	start("tombstones", repair.NewCollector(n.number, n.places, n.replica, n.peers, driver), collectIdle)
 	n.entropy = repair.NewAntiEntropy(n.number, n.places, n.peers, n.peers, driver, n.replica.AnyJoining, repair.QuietTime, n.cfg.Logger)
 	start("anti-entropy", n.entropy, entropyIdle)
-	start("rebuild", repair.NewRebuild(n.number, n.places, n.replica, n.peers, driver, n.replica.Admitted, n.cfg.Logger), rebuildIdle)
+	n.rebuild = repair.NewRebuild(n.number, n.places, n.replica, n.peers, driver, n.replica.Admitted, n.cfg.Logger)
+	start("rebuild", n.rebuild, rebuildIdle)
 	member := membership.NewMember(n.number, n.replica, n.replica, n.peers, n.cfg.Logger)
-	start("membership", &memberWorker{member: member, admitted: n.replica.Admitted, fail: fail}, helloIdle)
+	n.member = &memberWorker{member: member, admitted: n.replica.Admitted, fail: fail}
+	start("membership", n.member, helloIdle)
 }
 
 // Close seals the replica and closes the store. It is for a node that is not

@@ -3,6 +3,7 @@ package dbnode
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/dyad-db/dyad/dbnode/membership"
@@ -18,6 +19,15 @@ type memberWorker struct {
 	admitted func() bool
 	fail     context.CancelCauseFunc
 	last     time.Time
+	waits    atomic.Pointer[string] // what the last step waited for
+}
+
+// why returns what the node waits for before it is admitted, if that is known.
+func (w *memberWorker) why() string {
+	if text := w.waits.Load(); text != nil {
+		return *text
+	}
+	return ""
 }
 
 // Step satisfies service.Worker.
@@ -29,6 +39,10 @@ func (w *memberWorker) Step(ctx context.Context) (busy bool, err error) {
 	busy, err = w.member.Step(ctx)
 	if errors.Is(err, membership.ErrLostDisk) {
 		w.fail(err)
+	}
+	if err != nil {
+		text := err.Error()
+		w.waits.Store(&text)
 	}
 	return busy, err
 }

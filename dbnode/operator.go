@@ -1,12 +1,7 @@
 package dbnode
 
 import (
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/dyad-db/dyad/dbnode/membership"
 	"github.com/dyad-db/dyad/dbnode/replica"
@@ -17,15 +12,6 @@ import (
 
 // operator answers for the node as a whole.
 type operator struct{ n *Node }
-
-// Ready satisfies api.Operator: a node serves once its peers know this start of
-// its disk.
-func (o operator) Ready() error {
-	if !o.n.replica.Admitted() {
-		return errors.New("not yet known to another node; nothing is answered before")
-	}
-	return nil
-}
 
 // Hello satisfies api.Peer.
 func (o operator) Hello(h wire.Hello) (wire.Welcome, error) {
@@ -70,62 +56,4 @@ func (o operator) Records(q wire.RecordsQuery) ([]wire.RecordLine, error) {
 		lines[i] = wire.RecordLine{Key: v.Key, Ballot: wire.BallotJSON(v.Ballot), Tombstone: v.Tombstone, Checksum: v.Checksum}
 	}
 	return lines, err
-}
-
-// Status satisfies api.Operator.
-func (o operator) Status() (wire.NodeStatus, error) {
-	n := o.n
-	disk, err := n.store.Usage()
-	if err != nil {
-		return wire.NodeStatus{}, err
-	}
-	s := n.replica.Status()
-	own := wire.Life(s.Identity.Lives[n.number])
-	own.Starts = replica.Starts{} // for peers alone
-	return wire.NodeStatus{
-		ID:            n.cfg.ID,
-		Life:          own,
-		Serving:       n.replica.Admitted(),
-		UptimeSeconds: time.Since(n.started).Seconds(),
-		Partitions:    n.cfg.Partitions,
-		Data:          wire.Holding(s.Data),
-		Hints:         n.hints(s.Hints),
-		DiskBytes:     disk,
-		AsData:        wire.Messages(s.AsData),
-		AsWitness:     wire.Messages(s.AsWitness),
-		Unreadable:    s.Unreadable,
-	}, nil
-}
-
-// hints sums up the hints by whom they wait for: the data replicas that don't
-// answer this node now, or else both, which are then being brought up to date.
-func (n *Node) hints(byPartition map[int]replica.Holding) []wire.HintHolding {
-	sums := map[string]*wire.HintHolding{}
-	for partition, held := range byPartition {
-		group := n.places.Group(partition)
-		var awaited []string
-		for _, node := range group[register.SeatD1 : register.SeatD2+1] {
-			if !n.peers.Up(node) {
-				awaited = append(awaited, n.cfg.Nodes[node].ID)
-			}
-		}
-		if len(awaited) == 0 {
-			for _, node := range group[register.SeatD1 : register.SeatD2+1] {
-				awaited = append(awaited, n.cfg.Nodes[node].ID)
-			}
-		}
-		slices.Sort(awaited)
-		key := strings.Join(awaited, ",")
-		if sums[key] == nil {
-			sums[key] = &wire.HintHolding{For: awaited}
-		}
-		sums[key].Records += held.Records
-		sums[key].Tombstones += held.Tombstones
-		sums[key].Bytes += held.Bytes
-	}
-	out := []wire.HintHolding{}
-	for _, key := range slices.Sorted(maps.Keys(sums)) {
-		out = append(out, *sums[key])
-	}
-	return out
 }

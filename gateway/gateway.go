@@ -2,8 +2,9 @@
 // a coordinator that drives register rounds against the three nodes. It keeps
 // nothing that must survive, so any number may run at once.
 //
-// Invariant: shutdown goes in this order: stop taking requests and let those
-// under way end, then close the clients of the nodes.
+// Invariant: shutdown goes in this order: turn unready, take no new connection,
+// end each one with its next reply, let the requests under way end, close the
+// clients of the nodes.
 package gateway
 
 import (
@@ -14,6 +15,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/dyad-db/dyad/gateway/api"
@@ -24,6 +26,13 @@ import (
 	"github.com/dyad-db/dyad/pkg/register"
 	"github.com/dyad-db/dyad/pkg/service"
 	"github.com/dyad-db/dyad/pkg/user"
+)
+
+// How a gateway stops: time for a balancer to find it unready, and for each client
+// to make a request.
+const (
+	unready  = time.Second
+	farewell = time.Second
 )
 
 // Config of a gateway.
@@ -65,6 +74,7 @@ type Gateway struct {
 	nodes       nodes
 	coordinator *coordinator.Coordinator
 	handler     http.Handler
+	stopping    atomic.Bool
 }
 
 // New wires a gateway. Run must be called, since it also releases what New holds.
@@ -99,7 +109,8 @@ func New(cfg Config) (*Gateway, error) {
 // Run serves on l until ctx ends, then drains and shuts down. It returns nil
 // after an orderly end. It may be called once.
 func (g *Gateway) Run(ctx context.Context, l net.Listener) error {
-	err := service.Serve(ctx, l, g.handler, g.cfg.Logger)
+	defer context.AfterFunc(ctx, func() { g.stopping.Store(true) })()
+	err := service.Serve(ctx, l, g.handler, service.Linger{Unready: unready, Farewell: farewell}, g.cfg.Logger)
 	for _, c := range g.nodes {
 		c.Close()
 	}

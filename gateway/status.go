@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -35,20 +37,47 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text+"\n") // a client that is gone needs no answer
 }
 
-// ready says whether two nodes answer: enough for every user.
+// readyTimeout bounds the wait for a node: who asks whether the gateway is ready
+// must not wait for one that is frozen.
+const readyTimeout = 500 * time.Millisecond
+
+// ready says whether two nodes serve: enough for every user.
 func (g *Gateway) ready(w http.ResponseWriter, r *http.Request) {
-	up := 0
-	for _, n := range g.ask(r.Context()) {
-		if n.Up {
-			up++
-		}
-	}
-	if up < 2 {
-		plain(w, http.StatusServiceUnavailable, "fewer than two nodes answer")
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	text, ready := wire.ReadyText(g.checks(g.ask(ctx)), r.URL.Query().Has("verbose"))
+	if !ready {
+		plain(w, http.StatusServiceUnavailable, text)
 		return
 	}
-	plain(w, http.StatusOK, "ready")
+	plain(w, http.StatusOK, text)
 }
+
+func (g *Gateway) checks(reports []wire.NodeReport) []wire.Check {
+	running := wire.Check{Name: "running"}
+	if g.stopping.Load() {
+		running.Problem = "the gateway is stopping"
+	}
+	var serving, not []string
+	for _, n := range reports {
+		switch {
+		case !n.Up:
+			not = append(not, n.ID+" is down: "+n.Error)
+		case !n.Status.Serving:
+			not = append(not, n.ID+" waits for another node before it serves")
+		default:
+			serving = append(serving, n.ID)
+		}
+	}
+	nodes := wire.Check{Name: "nodes", Note: strings.Join(append(serving, not...), "; ")}
+	if len(serving) < quorum {
+		nodes.Problem = "fewer than two nodes serve: " + strings.Join(not, "; ")
+	}
+	return []wire.Check{running, nodes}
+}
+
+// quorum is how many nodes make every user readable and writable.
+const quorum = 2
 
 func (g *Gateway) status(w http.ResponseWriter, r *http.Request) {
 	counts := g.coordinator.Counts()
@@ -75,6 +104,7 @@ func (g *Gateway) ask(ctx context.Context) []wire.NodeReport {
 				report.Error = err.Error()
 			} else {
 				report.Up, report.Status = true, &status
+				report.ReplyMillis = float64(c.Reply().Microseconds()) / 1000
 			}
 			reports[i] = report
 		})

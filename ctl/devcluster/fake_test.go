@@ -76,7 +76,7 @@ func fake() int {
 			ready = http.StatusServiceUnavailable
 		}
 		handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(ready) })
-		err = service.Serve(ctx, l, handler, slog.New(slog.DiscardHandler))
+		err = service.Serve(ctx, l, handler, service.Linger{}, slog.New(slog.DiscardHandler))
 	}
 	if err == nil && behaviour == watches {
 		err = allReady(ctx, *nodes)

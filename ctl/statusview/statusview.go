@@ -9,25 +9,31 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/dyad-db/dyad/pkg/wire"
 )
 
-// Render returns a table of the nodes, and below it "whole" or what is missing.
-func Render(s wire.ClusterStatus) string {
+// Render returns a table of the nodes, below it what needs more words, and "whole"
+// or what is missing. now is when s was asked for.
+func Render(s wire.ClusterStatus, now time.Time) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(table, strings.Join(cells, "\t")) }
-	row("NODE", "STATE", "RECORDS", "HINTS", "DISK", "BOOTS")
+	row("NODE", "STATE", "RECORDS", "TOMBSTONES", "HINTS", "ANTI-ENTROPY", "SCRUB", "DISK", "INCARNATION", "BOOTS")
 	for _, n := range s.Nodes {
 		if !n.Up || n.Status == nil {
-			row(n.ID, "down: "+cause(n.Error), "-", "-", "-", "-")
+			row(n.ID, "down: "+cause(n.Error), "-", "-", "-", "-", "-", "-", "-", "-")
 			continue
 		}
-		row(n.ID, "up", count(n.Status.Data.Records), hints(n.Status.Hints), size(n.Status.DiskBytes),
-			strconv.FormatUint(n.Status.Boots, 10))
+		row(n.ID, string(n.State), count(n.Status.Data.Records), count(n.Status.Data.Tombstones), hints(n.Status.Hints),
+			entropy(n.Status.AntiEntropy, now), scrub(n.Status.Scrub, now), size(n.Status.DiskBytes),
+			strconv.FormatUint(uint64(n.Status.Incarnation), 10), strconv.FormatUint(n.Status.Boots, 10))
 	}
 	_ = table.Flush() // a strings.Builder takes everything
+	for _, line := range details(s, now) {
+		text.WriteString(line + "\n")
+	}
 	if s.Whole {
 		return text.String() + "whole\n"
 	}
@@ -45,7 +51,7 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 func hints(held []wire.HintHolding) string {
 	var parts []string
 	for _, h := range held {
-		if n := h.Records + h.Tombstones; n > 0 {
+		if n := h.Count(); n > 0 {
 			parts = append(parts, count(n)+" for "+strings.Join(h.For, " or "))
 		}
 	}
@@ -53,6 +59,39 @@ func hints(held []wire.HintHolding) string {
 		return "none"
 	}
 	return strings.Join(parts, ", ")
+}
+
+func entropy(f wire.EntropyFindings, now time.Time) string {
+	if f.Last == nil {
+		return "never"
+	}
+	return fmt.Sprintf("%s ago, %s healed", ago(*f.Last, now), count(f.Found))
+}
+
+func scrub(f wire.ScrubFindings, now time.Time) string {
+	if f.Last == nil {
+		return "never"
+	}
+	text := fmt.Sprintf("%s ago, %s damaged", ago(*f.Last, now), count(f.Damaged))
+	if f.Damaged > 0 {
+		text += ", " + count(f.Healed) + " healed"
+	}
+	return text
+}
+
+// ago writes how long ago something was; clocks may differ.
+func ago(at, now time.Time) string { return duration(max(0, now.Sub(at))) }
+
+// duration writes a time span in its two largest units.
+func duration(d time.Duration) string {
+	day, hour := 24*time.Hour, time.Hour
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%dd%dh", d/day, d%day/hour)
+	case d >= hour:
+		return fmt.Sprintf("%dh%dm", d/hour, d%hour/time.Minute)
+	}
+	return d.Round(time.Second).String()
 }
 
 // count writes n with commas between its thousands.

@@ -33,8 +33,8 @@ type Operator interface {
 	Compact() error
 	// Records lists what a partition holds durably, in key order, after a key.
 	Records(q wire.RecordsQuery) ([]wire.RecordLine, error)
-	// Ready returns why the node does not serve, or nil.
-	Ready() error
+	// Ready returns what must be so for the node to serve.
+	Ready() []wire.Check
 }
 
 // Config of the handler.
@@ -154,10 +154,11 @@ func (h *handler) records(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(page)
 }
 
-func (h *handler) ready(w http.ResponseWriter, _ *http.Request) {
-	if err := h.Operator.Ready(); err != nil {
-		plain(w, http.StatusServiceUnavailable, err.Error())
+func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
+	text, ready := wire.ReadyText(h.Operator.Ready(), r.URL.Query().Has("verbose"))
+	if !ready {
+		plain(w, http.StatusServiceUnavailable, text)
 		return
 	}
-	plain(w, http.StatusOK, "ready")
+	plain(w, http.StatusOK, text)
 }

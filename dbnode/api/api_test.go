@@ -163,12 +163,23 @@ func TestStoppingNodeAnswers503(t *testing.T) {
 func TestHealth(t *testing.T) {
 	h, operator := handler(t, untouched(t))
 	require.Equal(t, http.StatusOK, serve(h, http.MethodGet, wire.PathLive, nil).Code)
-	operator.EXPECT().Ready().Return(nil).Once()
-	require.Equal(t, http.StatusOK, serve(h, http.MethodGet, wire.PathReady, nil).Code)
-	operator.EXPECT().Ready().Return(errors.New("joining")).Once()
-	w := serve(h, http.MethodGet, wire.PathReady, nil)
-	require.Equal(t, http.StatusServiceUnavailable, w.Code)
-	require.Contains(t, w.Body.String(), "joining")
+	well, waits := wire.Check{Name: "store"}, wire.Check{Name: "admitted", Problem: "waiting for db-2"}
+	for _, c := range []struct {
+		checks []wire.Check
+		query  string
+		code   int
+		body   string
+	}{
+		{[]wire.Check{well}, "", http.StatusOK, "ready\n"},
+		{[]wire.Check{well}, "?verbose", http.StatusOK, "[+] store ok\nready\n"},
+		{[]wire.Check{well, waits}, "", http.StatusServiceUnavailable, "not ready: waiting for db-2\n"},
+		{[]wire.Check{well, waits}, "?verbose=1", http.StatusServiceUnavailable, "[+] store ok\n[-] admitted: waiting for db-2\nnot ready\n"},
+	} {
+		operator.EXPECT().Ready().Return(c.checks).Once()
+		w := serve(h, http.MethodGet, wire.PathReady+c.query, nil)
+		require.Equal(t, c.code, w.Code)
+		require.Equal(t, c.body, w.Body.String())
+	}
 }
 
 func TestOperations(t *testing.T) {

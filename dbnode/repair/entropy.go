@@ -29,8 +29,9 @@ func QuietTime(ctx context.Context) error {
 }
 
 // quietTime is how long a bucket must stand still, and differ, before its keys
-// are compared: writes under way make replicas differ for a moment.
-const quietTime = 50 * time.Millisecond
+// are compared: writes under way make replicas differ for a moment, and hints
+// until they are handed off, which is not this worker's to do.
+const quietTime = time.Second
 
 // Contents lets a worker see what the nodes hold, this one included.
 type Contents interface {
@@ -40,7 +41,7 @@ type Contents interface {
 
 // Findings count what anti-entropy did since the start.
 type Findings struct {
-	Passes atomic.Int64 // through all partitions of this node
+	Passes atomic.Int64 // through all partitions of this node, none left out
 	Found  atomic.Int64 // keys in which two data replicas differed, and which were healed
 	Last   atomic.Int64 // end of the last pass, microseconds since the Unix epoch
 }
@@ -56,6 +57,7 @@ type AntiEntropy struct {
 	quiet   Quiet
 	nodes   drive.Nodes
 	pass    pass
+	partial bool // this pass left a partition out, for want of its second data replica
 	logger  *slog.Logger
 }
 
@@ -79,12 +81,11 @@ func (a *AntiEntropy) Step(ctx context.Context) (busy bool, err error) {
 		return false, nil
 	}
 	defer func() {
-		if a.pass.next == 0 {
-			a.Passes.Add(1)
-			a.Last.Store(time.Now().UnixMicro())
-		}
+		a.partial = a.partial || err != nil
+		a.note()
 	}()
 	if a.joining(partition) || !a.nodes.Up(a.compare.places.Group(int(partition))[register.SeatD2]) {
+		a.partial = true
 		return a.pass.turn(), nil
 	}
 	differing, err := a.compare.stuck(ctx, partition, a.quiet)
@@ -98,6 +99,18 @@ func (a *AntiEntropy) Step(ctx context.Context) (busy bool, err error) {
 			slog.Int("partition", int(partition)), slog.Int("records", found))
 	}
 	return a.pass.turn() && err == nil, err
+}
+
+// note takes down the end of a pass, if this was one that left nothing out.
+func (a *AntiEntropy) note() {
+	if a.pass.next != 0 {
+		return
+	}
+	if !a.partial {
+		a.Passes.Add(1)
+		a.Last.Store(time.Now().UnixMicro())
+	}
+	a.partial = false
 }
 
 // comparer compares the two data replicas of a partition.
@@ -162,8 +175,9 @@ func (c *comparer) heal(ctx context.Context, partition uint16, buckets []int) (h
 	}
 	for seat := range held {
 		for key, ballot := range held[seat] {
-			if held[1-seat][key] == ballot {
-				continue
+			other := held[1-seat][key]
+			if other == ballot || underWay(register.Max(ballot, other)) {
+				continue // the same, or yet to be: a rewrite would be a rival
 			}
 			delete(held[1-seat], key) // so as not to meet it twice
 			// Not a read: where the record is known to be chosen, that leaves the

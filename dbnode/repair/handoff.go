@@ -42,6 +42,8 @@ type Rounds interface {
 
 // Handoff is the worker that delivers this node's hints.
 type Handoff struct {
+	Pace // of hints delivered
+
 	hints  Hints
 	nodes  drive.Nodes
 	rounds Rounds
@@ -75,36 +77,55 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 	}
 	h.pass.after = hints[len(hints)-1].Key
 	h.pass.work = true
-	err = h.deliver(ctx, partition, hints)
+	moved, err := h.deliver(ctx, partition, hints)
 	if err != nil {
 		h.pass.turn()
 	}
-	return true, err
+	return moved || err != nil, err
 }
 
 // deliver forwards the hints, forgets those that arrived, and rewrites those
-// that a floor or a promise keeps out; a later pass looks at these again.
-func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []register.Hint) error {
+// that a floor or an old promise keeps out; a later pass looks at these again,
+// and at those that meet an operation under way. moved says that there were others.
+func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []register.Hint) (moved bool, err error) {
+	begun := time.Now()
 	disks := h.hints.Disks(partition)
 	handoff := register.NewHandoff(partition, disks, hints)
-	if err := h.exchange(ctx, partition, handoff); err != nil {
-		return err
+	contested, err := h.exchange(ctx, partition, handoff)
+	if err != nil {
+		return false, err
 	}
 	delivered := handoff.Delivered()
-	err := await(func(done func(error)) {
+	err = await(func(done func(error)) {
 		h.hints.Forget(partition, disks, delivered, func(_ int, err error) { done(err) })
 	})
 	if err != nil {
-		return fmt.Errorf("forget delivered hints: %w", err)
+		return false, fmt.Errorf("forget delivered hints: %w", err)
 	}
+	h.Did(begun, time.Now(), len(delivered))
 	refused, seats := handoff.Refused()
 	if len(delivered)+len(refused) == 0 {
-		return fmt.Errorf("none of %d hints of partition %d could be delivered", len(hints), partition)
+		return false, fmt.Errorf("none of %d hints of partition %d could be delivered", len(hints), partition)
 	}
-	return h.rewrite(ctx, refused, seats)
+	rewritten, err := h.rewrite(ctx, refused, seats, contested)
+	return len(delivered)+rewritten > 0, err
 }
 
-func (h *Handoff) exchange(ctx context.Context, partition uint16, handoff *register.Handoff) error {
+// contested says of hints, by key, that an operation under way keeps them out. A
+// rewrite would be its rival, and might leave its client with an unknown outcome.
+type contested map[string]bool
+
+// operationTime is how long an operation may be under way; a promise that is
+// older was left behind. Nothing rests on it but how soon a hint is delivered.
+const operationTime = time.Second
+
+// underWay reports whether a ballot is as fresh as that of an operation under way.
+func underWay(b register.Ballot) bool {
+	age := time.Since(time.UnixMicro(b.Time))
+	return -operationTime < age && age < operationTime
+}
+
+func (h *Handoff) exchange(ctx context.Context, partition uint16, handoff *register.Handoff) (contested, error) {
 	group := h.places.Group(int(partition))
 	deadline := time.Now().Add(batchTimeout)
 	type answer struct {
@@ -114,7 +135,10 @@ func (h *Handoff) exchange(ctx context.Context, partition uint16, handoff *regis
 	}
 	sends := handoff.Start()
 	answers := make(chan answer, len(sends))
+	busy := contested{}
+	keys := make(map[uint32]string, len(sends))
 	for _, s := range sends {
+		keys[s.Tag] = s.Request.Key
 		h.nodes.Send(group[s.Seat], s.Request, deadline, func(r register.Reply) {
 			answers <- answer{s.Seat, s.Tag, r}
 		})
@@ -123,19 +147,27 @@ func (h *Handoff) exchange(ctx context.Context, partition uint16, handoff *regis
 		select {
 		case a := <-answers:
 			handoff.Reply(a.seat, a.tag, a.reply)
+			if r := a.reply; r.Verdict == register.VerdictRefused && r.Floor.Less(r.Highest) && underWay(r.Highest) {
+				busy[keys[a.tag]] = true
+			}
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	return nil
+	return busy, nil
 }
 
-// rewrite brings hints to the replica that refused them, at fresh ballots.
-func (h *Handoff) rewrite(ctx context.Context, hints []register.Hint, seats []int) error {
+// rewrite brings hints to the replica that refused them, at fresh ballots, but for
+// those that are contested. It returns how many it set out to bring.
+func (h *Handoff) rewrite(ctx context.Context, hints []register.Hint, seats []int, contested contested) (n int, err error) {
 	var wg sync.WaitGroup
 	errs := make([]error, len(hints))
 	slots := make(chan struct{}, rewrites)
 	for i, hint := range hints {
+		if contested[hint.Key] {
+			continue
+		}
+		n++
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
@@ -149,5 +181,5 @@ func (h *Handoff) rewrite(ctx context.Context, hints []register.Hint, seats []in
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return n, errors.Join(errs...)
 }

@@ -302,3 +302,32 @@ func TestWitnessOfNothingIsIdle(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, busy)
 }
+
+// TestAnOperationUnderWayHasNoRival: a hint that a fresh promise keeps out is left
+// for later, since what promised it may be about to write; one that an old promise
+// or a floor keeps out is rewritten.
+func TestAnOperationUnderWayHasNoRival(t *testing.T) {
+	now := time.Now().UnixMicro()
+	for name, c := range map[string]struct {
+		promised, floor int64
+		rewritten       bool
+	}{
+		"a fresh promise":       {now, 0, false},
+		"an old one":            {now - 2e6, 0, true},
+		"one of a fast clock":   {now + 30e6, 0, true},
+		"a floor, fresh or not": {now, now, true},
+	} {
+		f := newFixture(t, 1)
+		f.answer = func(int, register.Request) register.Reply {
+			r := refused(4)
+			r.Highest, r.Floor = register.Ballot{Time: c.promised}, register.Ballot{Time: c.floor}
+			return r
+		}
+		f.holds(0, "", hint("a", 5))
+		f.forgets(0)
+		if c.rewritten {
+			f.rounds.EXPECT().Do(mock.Anything, mock.Anything).Return(drive.Result{}, nil).Once()
+		}
+		require.Equal(t, c.rewritten, f.step(t), "%s: it may rest until then", name)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/dyad-db/dyad/pkg/digest"
 	"github.com/dyad-db/dyad/pkg/placement"
@@ -38,7 +39,7 @@ type Rebuild struct {
 	after   string
 	equal   [digest.Buckets]bool // as witness: buckets seen to be the same at both
 	done    bool
-	records int
+	records atomic.Int64
 }
 
 // NewRebuild returns the worker of the node with that number. admitted reports
@@ -59,8 +60,8 @@ func (r *Rebuild) Step(ctx context.Context) (busy bool, err error) {
 		r.turn()
 	}
 	if r.next == r.places.Partitions() {
-		if r.records > 0 {
-			r.logger.InfoContext(ctx, "rebuilt from the other nodes", slog.Int("records", r.records))
+		if records := r.Copied(); records > 0 {
+			r.logger.InfoContext(ctx, "rebuilt from the other nodes", slog.Int64("records", records))
 		}
 		r.done = true
 		return false, await(r.joiner.Rebuilt)
@@ -73,6 +74,9 @@ func (r *Rebuild) Step(ctx context.Context) (busy bool, err error) {
 	}
 	return err == nil, err
 }
+
+// Copied returns how many records came from the other nodes so far.
+func (r *Rebuild) Copied() int64 { return r.records.Load() }
 
 func (r *Rebuild) turn() {
 	r.next++
@@ -93,7 +97,7 @@ func (r *Rebuild) copyPage(ctx context.Context, partition uint16) error {
 	if err != nil {
 		return err
 	}
-	r.records += len(page)
+	r.records.Add(int64(len(page)))
 	if more && len(page) > 0 {
 		r.after = page[len(page)-1].Key
 		return nil

@@ -72,7 +72,7 @@ func TestForgetComparesAndIsDurable(t *testing.T) {
 	require.True(t, r.replies[0].Record.Blank())
 	require.NotEqual(t, epoch, r.replies[0].Epoch)
 	require.Equal(t, "y", string(b.ask(read(asW, "newer")).Record.Doc))
-	require.Equal(t, Holding{Records: 1, Bytes: b.Status().Hints[int(asW)].Bytes}, b.Status().Hints[int(asW)])
+	require.Equal(t, Holding{Records: 1, Bytes: b.Status().Hints[int(asW)].Bytes, Documents: 1}, b.Status().Hints[int(asW)])
 
 	b.crash(0)
 	require.True(t, b.ask(read(asW, "same")).Record.Blank())
@@ -104,4 +104,27 @@ func TestFailedForgetSaysSo(t *testing.T) {
 	b.store.Sync()
 	require.ErrorIs(t, got, full)
 	require.ErrorIs(t, <-b.Failed(), full)
+}
+
+// TestOldestHint: no hint that is held is older than what the status says, which
+// starts anew once a partition holds none.
+func TestOldestHint(t *testing.T) {
+	b := newBench(t)
+	oldest := func() int64 { return b.Status().Oldest[int(asW)] }
+	require.Empty(t, b.Status().Oldest)
+	b.ask(accept(asW, "a", rec(8, "x")))
+	b.ask(accept(asW, "older", rec(3, "x")))
+	b.ask(accept(asD1, "data", rec(1, "x")))
+	require.Equal(t, ballot(3).Time, oldest())
+	require.Len(t, b.Status().Oldest, 1, "hints alone")
+	b.crash(0)
+	require.Equal(t, ballot(3).Time, oldest(), "a start tells it from what is stored")
+
+	hints, err := b.Hints(asW, "", 10)
+	require.NoError(t, err)
+	b.Forget(asW, b.Disks(asW), hints, func(_ int, err error) { require.NoError(t, err) })
+	b.store.Sync()
+	require.Empty(t, b.Status().Oldest)
+	b.ask(accept(asW, "late", rec(20*testNow, "x")))
+	require.Equal(t, ballot(20*testNow).Time, oldest())
 }

@@ -20,7 +20,7 @@ func (b *bench) recount() (data Holding, hints map[int]Holding) {
 		r, err := decodeRecord(key, value)
 		require.NoError(b.t, err)
 		partition := uint16(key[1])<<8 | uint16(key[2])
-		h := Holding{Records: 1, Bytes: int64(len(key) + recordOverhead + len(r.Doc))}
+		h := Holding{Records: 1, Bytes: int64(len(key) + recordOverhead + len(r.Doc)), Documents: int64(len(r.Doc))}
 		if r.Tombstone {
 			h.Records, h.Tombstones = 0, 1
 		}

@@ -57,6 +57,7 @@ type partition struct {
 	states  int // writes of acceptor state on their way to disk
 	held    Holding
 	digest  digest.Tree // of what is held
+	since   int64       // no record held is older: the earliest ballot time since nothing was held
 }
 
 // pendingRecord is the newest record of a key on its way to disk; blank when the
@@ -71,12 +72,14 @@ type Holding struct {
 	Records    int64 `json:"records"`    // without tombstones
 	Tombstones int64 `json:"tombstones"` // deleted users whose deletion is still kept
 	Bytes      int64 `json:"bytes"`      // of keys and stored values, before compression
+	Documents  int64 `json:"documents"`  // bytes of the users' documents alone
 }
 
 func (h *Holding) add(o Holding) {
 	h.Records += o.Records
 	h.Tombstones += o.Tombstones
 	h.Bytes += o.Bytes
+	h.Documents += o.Documents
 }
 
 // count takes in a record of that key, or out of the sums when sign is -1.
@@ -90,6 +93,7 @@ func (h *Holding) count(key string, r register.Record, sign int64) {
 		h.Records += sign
 	}
 	h.Bytes += sign * int64(recordKeyHead+len(key)+recordOverhead+len(r.Doc))
+	h.Documents += sign * int64(len(r.Doc))
 }
 
 // Open starts the acceptors from what st holds. A new store is given to
@@ -315,6 +319,9 @@ func (p *partition) leave(key string, r register.Record) { p.sum(key, r, -1) }
 func (p *partition) sum(key string, r register.Record, sign int64) {
 	if r.Blank() {
 		return
+	}
+	if sign > 0 && (p.held == Holding{} || r.Ballot.Time < p.since) {
+		p.since = r.Ballot.Time
 	}
 	p.held.count(key, r, sign)
 	p.digest.Toggle(placement.Hash(key), r.Ballot.Time, r.Ballot.Proposer)

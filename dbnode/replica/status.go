@@ -36,6 +36,8 @@ type Status struct {
 	Identity   Identity        `json:"identity"`
 	Data       Holding         `json:"data"`       // as data replica
 	Hints      map[int]Holding `json:"hints"`      // as witness, by partition; only where there are any
+	Oldest     map[int]int64   `json:"oldest"`     // where there are hints: none of the partition's was written earlier, microseconds since the Unix epoch
+	Voting     int             `json:"voting"`     // partitions in which this node may vote; all, unless it is joining
 	AsData     Messages        `json:"as_data"`    // messages taken as data replica
 	AsWitness  Messages        `json:"as_witness"` // messages taken as witness
 	Unreadable int64           `json:"unreadable"` // requests refused because the stored record could not be read
@@ -46,20 +48,24 @@ func (r *Replica) Status() Status {
 	s := Status{
 		Identity:   r.Identity(),
 		Hints:      map[int]Holding{},
+		Oldest:     map[int]int64{},
 		AsData:     r.counters.read(0),
 		AsWitness:  r.counters.read(1),
 		Unreadable: r.counters.unreadable.Load(),
 	}
 	for id, p := range r.parts {
 		p.mu.Lock()
-		held := p.held
+		held, since := p.held, p.since
+		if !p.acc.Joining() {
+			s.Voting++
+		}
 		p.mu.Unlock()
 		if p.seat != register.SeatW {
 			s.Data.add(held)
 			continue
 		}
 		if held != (Holding{}) {
-			s.Hints[id] = held
+			s.Hints[id], s.Oldest[id] = held, since
 		}
 	}
 	return s

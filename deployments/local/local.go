@@ -158,22 +158,43 @@ func (c *Cluster) AwaitReady(i int) error {
 }
 
 func (c *Cluster) addGateway() error {
+	g, err := c.startGateway(len(c.gateways), "127.0.0.1:0")
+	if err == nil {
+		c.gateways = append(c.gateways, g)
+	}
+	return err
+}
+
+func (c *Cluster) startGateway(i int, address string) (*process, error) {
 	cfg := gateway.DefaultConfig()
 	cfg.Nodes = c.members
-	cfg.Logger = c.cfg.Logger.With(slog.String("process", fmt.Sprintf("gateway-%d", len(c.gateways))))
+	cfg.Logger = c.cfg.Logger.With(slog.String("process", fmt.Sprintf("gateway-%d", i)))
 	if c.cfg.Gateway != nil {
 		c.cfg.Gateway(&cfg)
 	}
+	l, err := listen(context.Background(), address)
+	if err != nil {
+		return nil, err
+	}
 	g, err := gateway.New(cfg)
 	if err != nil {
-		return err
+		return nil, errors.Join(err, l.Close())
 	}
-	l, err := listen(context.Background(), "127.0.0.1:0")
+	return start("http://"+l.Addr().String(), func(ctx context.Context) error { return g.Run(ctx, l) }), nil
+}
+
+// RestartGateway ends gateway i in order, as SIGTERM would, and starts another at
+// its address.
+func (c *Cluster) RestartGateway(i int) error {
+	old := c.gateways[i]
+	stopErr := old.stop()
+	g, err := c.startGateway(i, old.url[len("http://"):])
 	if err != nil {
-		return err
+		c.gateways[i] = start(old.url, func(context.Context) error { return nil }) // nothing is left to stop
+		return errors.Join(stopErr, err)
 	}
-	c.gateways = append(c.gateways, start("http://"+l.Addr().String(), func(ctx context.Context) error { return g.Run(ctx, l) }))
-	return nil
+	c.gateways[i] = g
+	return stopErr
 }
 
 // Gateway returns the URL of gateway i.

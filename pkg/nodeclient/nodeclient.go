@@ -58,15 +58,17 @@ type Config struct {
 
 // Client talks to one node. Close it when done.
 type Client struct {
-	cfg     Config
-	http    *retryablehttp.Client
-	lanes   [lanes]*lane
-	down    atomic.Bool
-	lastErr atomic.Pointer[error]
-	probe   chan struct{}   // has a token while the node is to be probed
-	ctx     context.Context //nolint:containedctx // the lifetime of the client's own goroutines, which Close ends
-	stop    context.CancelFunc
-	wg      sync.WaitGroup
+	cfg      Config
+	http     *retryablehttp.Client
+	lanes    [lanes]*lane
+	took     typical
+	down     atomic.Bool
+	stopping atomic.Bool // its last reply ended the connection: it drains
+	lastErr  atomic.Pointer[error]
+	probe    chan struct{}   // has a token while the node is to be probed
+	ctx      context.Context //nolint:containedctx // the lifetime of the client's own goroutines, which Close ends
+	stop     context.CancelFunc
+	wg       sync.WaitGroup
 }
 
 // New starts a client.
@@ -140,6 +142,9 @@ func (c *Client) Close() {
 // sent what is asked for, and probed until it answers.
 func (c *Client) Up() bool { return !c.down.Load() }
 
+// Reply returns how long the node's replies took of late.
+func (c *Client) Reply() time.Duration { return c.took.get() }
+
 // Err returns why the node is thought to be down, if it is.
 func (c *Client) Err() error {
 	if e := c.lastErr.Load(); e != nil && c.down.Load() {
@@ -197,7 +202,9 @@ func (c *Client) exchange(batch []message, buf *bytes.Buffer) {
 	frame := wire.RequestFrame{To: c.cfg.Node.ID, Partitions: c.cfg.Partitions, Requests: requests}
 	buf.Write(wire.AppendRequests(buf.AvailableBuffer(), frame))
 	var left atomic.Bool
+	sent := time.Now()
 	replies, err := c.post(context.WithValue(c.ctx, leftKey{}, &left), buf.Bytes(), len(batch))
+	c.took.note(time.Now(), time.Since(sent))
 	c.note(err)
 	if err == nil {
 		for i := range batch {
@@ -264,14 +271,23 @@ func (c *Client) roundTrip(ctx context.Context, method, path string, body []byte
 	if err != nil {
 		return nil, err
 	}
+	if c.stopping.Store(resp.Close); resp.Close {
+		c.note(errStopping)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, statusError{resp.StatusCode, string(bytes.TrimSpace(reply[:min(len(reply), 200)]))}
 	}
 	return reply, nil
 }
 
-// note takes down whether the node answered.
+// errStopping: the reply came, but the next one may not.
+var errStopping = errors.New("the node is stopping")
+
+// note takes down whether the node answered, and will.
 func (c *Client) note(err error) {
+	if err == nil && c.stopping.Load() {
+		return
+	}
 	if err == nil {
 		c.down.Store(false)
 		return
@@ -317,10 +333,15 @@ func (c *Client) runProbe() {
 func (c *Client) Status(ctx context.Context) (wire.NodeStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
+	sent := time.Now()
 	body, err := c.roundTrip(ctx, http.MethodGet, wire.PathStatus, nil, maxStatus)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return wire.NodeStatus{}, fmt.Errorf("no answer: %w", err)
+	}
 	if err != nil {
 		return wire.NodeStatus{}, err
 	}
+	c.took.note(time.Now(), time.Since(sent))
 	var s wire.NodeStatus
 	if err := json.Unmarshal(body, &s); err != nil {
 		return wire.NodeStatus{}, err

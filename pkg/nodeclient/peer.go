@@ -30,6 +30,9 @@ func (c *Client) Hello(ctx context.Context, from string, life wire.Life) (wire.W
 		return w, err
 	}
 	body, err := c.roundTrip(ctx, http.MethodPost, wire.PathHello, hello, maxStatus)
+	if err != nil && dialFailed(err) {
+		c.note(err) // who has nothing else to ask learns it here
+	}
 	if err != nil {
 		return w, err
 	}

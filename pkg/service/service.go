@@ -17,7 +17,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -86,18 +85,20 @@ func ParseFlags(flags *flag.FlagSet, args []string, getenv func(string) string) 
 	return failed
 }
 
-// Serve answers requests on l until ctx ends, then lets those under way end.
-func Serve(ctx context.Context, l net.Listener, handler http.Handler, logger *slog.Logger) error {
+// Serve answers requests on l until ctx ends, then stops as slowly as linger says
+// and lets the requests under way end.
+func Serve(ctx context.Context, l net.Listener, handler http.Handler, linger Linger, logger *slog.Logger) error {
+	conns, bye := newOpenConns(), &farewell{next: handler}
+	l = &once{Listener: l}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           bye,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		ConnState:         conns.note,
 	}
-	unused := unusedConns{conns: map[net.Conn]struct{}{}}
-	server.ConnState = unused.note
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
 	select {
@@ -105,46 +106,20 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler, logger *sl
 		return err
 	case <-ctx.Done():
 	}
-	unused.hurry()
+	conns.awaitNone(linger.Unready)
+	// Who can't connect tries elsewhere and has lost nothing. So the listener goes
+	// before clients are told to connect anew.
+	err := l.Close()
+	bye.saying.Store(true)
+	conns.awaitNone(linger.Farewell)
+	conns.hurry()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	err := server.Shutdown(drain)
-	if err != nil {
-		err = errors.Join(err, server.Close())
+	if downErr := server.Shutdown(drain); downErr != nil {
+		err = errors.Join(err, downErr, server.Close())
 	}
-	_ = <-ended // the server was shut down: that is all it says
+	_ = <-ended // its listener was closed: that is all it says
 	return err
-}
-
-// unusedGrace is how long a connection that never carried a request may stay
-// when its server drains.
-const unusedGrace = 100 * time.Millisecond
-
-// unusedConns are the connections on which no byte came yet. A client's pool may
-// hold some for long, and a draining server would wait for all of them as it
-// waits for requests.
-type unusedConns struct {
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
-}
-
-func (u *unusedConns) note(c net.Conn, state http.ConnState) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if state == http.StateNew {
-		u.conns[c] = struct{}{}
-		return
-	}
-	delete(u.conns, c)
-}
-
-// hurry gives what is unused now a last chance to bring a request.
-func (u *unusedConns) hurry() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for c := range u.conns {
-		_ = c.SetReadDeadline(time.Now().Add(unusedGrace)) // one that is gone is no hindrance
-	}
 }
 
 // CheckReady asks the program that listens at address for path, as a

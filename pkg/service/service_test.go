@@ -109,7 +109,7 @@ func TestServeDrains(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- service.Serve(ctx, l, handler, discard()) }()
+	go func() { served <- service.Serve(ctx, l, handler, service.Linger{}, discard()) }()
 
 	type answer struct {
 		body string
@@ -163,7 +163,7 @@ func awaitRefusal(t *testing.T, address string) {
 func TestServeReportsABrokenListener(t *testing.T) {
 	l := listen(t)
 	require.NoError(t, l.Close())
-	require.Error(t, service.Serve(t.Context(), l, http.NotFoundHandler(), discard()))
+	require.Error(t, service.Serve(t.Context(), l, http.NotFoundHandler(), service.Linger{}, discard()))
 }
 
 func TestCheckReady(t *testing.T) {
@@ -173,7 +173,7 @@ func TestCheckReady(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/good", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/bad", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	go func() { served <- service.Serve(ctx, l, mux, discard()) }()
+	go func() { served <- service.Serve(ctx, l, mux, service.Linger{}, discard()) }()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
 	for _, address := range []string{"127.0.0.1:" + port, ":" + port, "0.0.0.0:" + port, "[::]:" + port} {

@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"fmt"
-	"strings"
-)
+import "time"
 
 // Paths that a node serves, and, but for the first three, the gateway as well.
 const (
@@ -21,6 +18,7 @@ type Holding struct {
 	Records    int64 `json:"records"`    // without tombstones
 	Tombstones int64 `json:"tombstones"` // deletions that are still kept
 	Bytes      int64 `json:"bytes"`
+	Documents  int64 `json:"documents"` // bytes of the users' documents alone
 }
 
 // Messages counts protocol messages by kind since the start of a process.
@@ -36,6 +34,37 @@ type Messages struct {
 type HintHolding struct {
 	For []string `json:"for"`
 	Holding
+	// Oldest is when the oldest was written, or before; nil if there is none.
+	Oldest *time.Time `json:"oldest"`
+	// CatchUpSeconds is how long their delivery will take at its present pace; 0
+	// if it is not under way.
+	CatchUpSeconds float64 `json:"catch_up_seconds,omitzero"`
+}
+
+// Count returns how many hints these are, tombstones included.
+func (h HintHolding) Count() int64 { return h.Records + h.Tombstones }
+
+// RebuildProgress is how far a node is that lost its disk.
+type RebuildProgress struct {
+	Done    int   `json:"done"` // partitions in which it votes again
+	Of      int   `json:"of"`   // partitions
+	Records int64 `json:"records"`
+}
+
+// EntropyFindings are what anti-entropy did since the node's start.
+type EntropyFindings struct {
+	Passes int64      `json:"passes"` // complete ones
+	Last   *time.Time `json:"last"`   // end of the last complete pass
+	Found  int64      `json:"found"`  // records that two data replicas did not share, and which were healed
+}
+
+// ScrubFindings are what reading all stored records found since the node's start.
+type ScrubFindings struct {
+	Passes  int64      `json:"passes"`  // complete ones
+	Last    *time.Time `json:"last"`    // end of the last complete pass
+	Checked int64      `json:"checked"` // records read
+	Damaged int64      `json:"damaged"` // of them
+	Healed  int64      `json:"healed"`  // of those
 }
 
 // NodeStatus is what a node says of itself.
@@ -48,27 +77,39 @@ type NodeStatus struct {
 	Data          Holding       `json:"data"`
 	Hints         []HintHolding `json:"hints"`
 	DiskBytes     int64         `json:"disk_bytes"`
-	AsData        Messages      `json:"as_data"`    // messages taken as data replica
-	AsWitness     Messages      `json:"as_witness"` // messages taken as witness
-	Unreadable    int64         `json:"unreadable"` // requests refused for a damaged record
+	// ReadOnly says that it takes no write for want of space on its disk.
+	ReadOnly  bool  `json:"read_only"`
+	FreeBytes int64 `json:"free_bytes"` // on its disk
+	// Rebuild is there while the node is joining.
+	Rebuild     *RebuildProgress `json:"rebuild,omitempty"`
+	AntiEntropy EntropyFindings  `json:"anti_entropy"`
+	Scrub       ScrubFindings    `json:"scrub"`
+	// Incarnations are the disks of all nodes, by id, as this one knows them.
+	Incarnations map[string]uint32 `json:"incarnations"`
+	AsData       Messages          `json:"as_data"`    // messages taken as data replica
+	AsWitness    Messages          `json:"as_witness"` // messages taken as witness
+	Unreadable   int64             `json:"unreadable"` // requests refused for a damaged record
 }
 
 // HintCount returns the hints that the node holds, tombstones included.
 func (s NodeStatus) HintCount() int64 {
 	var n int64
 	for _, h := range s.Hints {
-		n += h.Records + h.Tombstones
+		n += h.Count()
 	}
 	return n
 }
 
 // NodeReport is a node as a gateway sees it.
 type NodeReport struct {
-	ID     string      `json:"id"`
-	URL    string      `json:"url"`
-	Up     bool        `json:"up"`
-	Error  string      `json:"error,omitempty"` // why it is not up
-	Status *NodeStatus `json:"status,omitempty"`
+	ID    string    `json:"id"`
+	URL   string    `json:"url"`
+	Up    bool      `json:"up"`
+	State NodeState `json:"state"`
+	// ReplyMillis is how long a reply to this gateway typically took of late.
+	ReplyMillis float64     `json:"reply_ms"`
+	Error       string      `json:"error,omitempty"` // why it is not up
+	Status      *NodeStatus `json:"status,omitempty"`
 }
 
 // Operations counts what a gateway's coordinator did since its start.
@@ -80,31 +121,12 @@ type Operations struct {
 
 // ClusterStatus is a gateway's view of the cluster.
 type ClusterStatus struct {
-	Whole      bool         `json:"whole"`
-	Missing    []string     `json:"missing"` // what keeps it from being whole, in words
-	Nodes      []NodeReport `json:"nodes"`
-	Operations Operations   `json:"operations"`
-}
-
-// Judge fills in Whole and Missing from Nodes: whole means that every node is up
-// and that no hint is left.
-func (c *ClusterStatus) Judge() {
-	c.Missing = []string{}
-	for _, n := range c.Nodes {
-		if !n.Up || n.Status == nil {
-			c.Missing = append(c.Missing, fmt.Sprintf("%s is down: %s", n.ID, n.Error))
-			continue
-		}
-		if n.Status.Joining {
-			c.Missing = append(c.Missing, fmt.Sprintf("%s is being rebuilt", n.ID))
-		} else if !n.Status.Serving {
-			c.Missing = append(c.Missing, fmt.Sprintf("%s waits for another node before it serves", n.ID))
-		}
-		for _, h := range n.Status.Hints {
-			if k := h.Records + h.Tombstones; k > 0 {
-				c.Missing = append(c.Missing, fmt.Sprintf("%s holds %d hints for %s", n.ID, k, strings.Join(h.For, " or ")))
-			}
-		}
-	}
-	c.Whole = len(c.Missing) == 0
+	Whole   bool         `json:"whole"`
+	Missing []string     `json:"missing"` // what keeps it from being whole, in words
+	Nodes   []NodeReport `json:"nodes"`
+	// DiskBytes is what the nodes that answer have on disk, DocumentBytes what
+	// the users' documents amount to, each counted once; 0 unless it is whole.
+	DiskBytes     int64      `json:"disk_bytes"`
+	DocumentBytes int64      `json:"document_bytes"`
+	Operations    Operations `json:"operations"`
 }

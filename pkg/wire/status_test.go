@@ -43,7 +43,7 @@ func TestWholeOnlyWithAllNodesUpAndNoHint(t *testing.T) {
 		{
 			"hints",
 			[]wire.NodeReport{up("db-0", hintFor(2, 1, "db-1"), hintFor(0, 1, "db-1", "db-2"))},
-			[]string{"db-0 holds 3 hints for db-1", "db-0 holds 1 hints for db-1 or db-2"},
+			[]string{"db-0 holds 3 hints for db-1", "db-0 holds 1 hint for db-1 or db-2"},
 		},
 	} {
 		s := wire.ClusterStatus{Nodes: c.nodes, Whole: true, Missing: []string{"left from before"}}

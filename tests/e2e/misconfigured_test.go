@@ -22,6 +22,8 @@ func TestMisconfiguredGatewayIsRefused(t *testing.T) {
 	made := 0
 	c := start(t, local.Config{Gateways: 3, Gateway: func(cfg *gateway.Config) {
 		switch made {
+		case sound:
+			unhedged(cfg) // what the nodes are asked is counted
 		case 1:
 			cfg.Partitions *= 2
 		case 2:

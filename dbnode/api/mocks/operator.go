@@ -66,18 +66,20 @@ func (_c *Operator_Compact_Call) RunAndReturn(run func() error) *Operator_Compac
 }
 
 // Ready provides a mock function with no fields
-func (_m *Operator) Ready() error {
+func (_m *Operator) Ready() []wire.Check {
 	ret := _m.Called()
 
 	if len(ret) == 0 {
 		panic("no return value specified for Ready")
 	}
 
-	var r0 error
-	if rf, ok := ret.Get(0).(func() error); ok {
+	var r0 []wire.Check
+	if rf, ok := ret.Get(0).(func() []wire.Check); ok {
 		r0 = rf()
 	} else {
-		r0 = ret.Error(0)
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).([]wire.Check)
+		}
 	}
 
 	return r0
@@ -100,12 +102,12 @@ func (_c *Operator_Ready_Call) Run(run func()) *Operator_Ready_Call {
 	return _c
 }
 
-func (_c *Operator_Ready_Call) Return(_a0 error) *Operator_Ready_Call {
+func (_c *Operator_Ready_Call) Return(_a0 []wire.Check) *Operator_Ready_Call {
 	_c.Call.Return(_a0)
 	return _c
 }
 
-func (_c *Operator_Ready_Call) RunAndReturn(run func() error) *Operator_Ready_Call {
+func (_c *Operator_Ready_Call) RunAndReturn(run func() []wire.Check) *Operator_Ready_Call {
 	_c.Call.Return(run)
 	return _c
 }
