@@ -35,6 +35,7 @@ const (
 	entropyIdle = 5 * time.Second
 	rebuildIdle = 250 * time.Millisecond
 	helloIdle   = 50 * time.Millisecond // until admitted; then memberWorker waits longer
+	spaceIdle   = 100 * time.Millisecond
 )
 
 // Config of a node.
@@ -54,6 +55,8 @@ func DefaultConfig() Config {
 type Store interface {
 	store.Store
 	Compact() error
+	// Space returns the room on the store's medium.
+	Space() (store.Space, error)
 }
 
 // Node is a storage node that is ready to run.
@@ -63,6 +66,7 @@ type Node struct {
 	places  placement.Map
 	store   Store
 	replica *replica.Replica
+	space   *spaceWorker
 	peers   *peers
 	entropy *repair.AntiEntropy
 	started time.Time
@@ -98,8 +102,12 @@ func open(cfg Config, st Store) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	space := &spaceWorker{node: cfg.ID, store: st, replica: r, logger: cfg.Logger}
+	if _, err := space.Step(context.Background()); err != nil { // before anything is answered
+		return nil, err
+	}
 	cfg.Logger.Info("store opened", slog.String("node", cfg.ID), slog.Duration("took", time.Since(started)))
-	return &Node{cfg: cfg, number: number, places: places, store: st, replica: r, started: started}, nil
+	return &Node{cfg: cfg, number: number, places: places, store: st, replica: r, space: space, started: started}, nil
 }
 
 // numberOf returns the number of the node with that id, or -1.
@@ -155,6 +163,7 @@ func (n *Node) startWorkers(ctx context.Context, wg *sync.WaitGroup, driver *dri
 	start := func(name string, w service.Worker, idle time.Duration) {
 		wg.Go(func() { service.RunWorker(ctx, w, idle, n.cfg.Logger.With(slog.String("worker", name))) })
 	}
+	start("space", n.space, spaceIdle)
 	start("handoff", repair.NewHandoff(n.number, n.places, n.replica, n.peers, driver), handoffIdle)
 	start("tombstones", repair.NewCollector(n.number, n.places, n.replica, n.peers, driver), collectIdle)
 	n.entropy = repair.NewAntiEntropy(n.number, n.places, n.peers, n.peers, driver, n.replica.AnyJoining, repair.QuietTime, n.cfg.Logger)

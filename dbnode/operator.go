@@ -60,7 +60,13 @@ func (o operator) Page(partition uint16, after string) ([]register.Hint, bool, e
 }
 
 // Compact satisfies api.Operator.
-func (o operator) Compact() error { return o.n.store.Compact() }
+// It needs as much room as there is data, so not on a full disk.
+func (o operator) Compact() error {
+	if o.n.replica.ReadOnly() {
+		return replica.ErrReadOnly
+	}
+	return o.n.store.Compact()
+}
 
 // Records satisfies api.Operator.
 func (o operator) Records(q wire.RecordsQuery) ([]wire.RecordLine, error) {
@@ -79,6 +85,10 @@ func (o operator) Status() (wire.NodeStatus, error) {
 	if err != nil {
 		return wire.NodeStatus{}, err
 	}
+	space, err := n.store.Space()
+	if err != nil {
+		return wire.NodeStatus{}, err
+	}
 	s := n.replica.Status()
 	own := wire.Life(s.Identity.Lives[n.number])
 	own.Starts = replica.Starts{} // for peers alone
@@ -91,6 +101,8 @@ func (o operator) Status() (wire.NodeStatus, error) {
 		Data:          wire.Holding(s.Data),
 		Hints:         n.hints(s.Hints),
 		DiskBytes:     disk,
+		ReadOnly:      n.replica.ReadOnly(),
+		FreeBytes:     space.Free,
 		AsData:        wire.Messages(s.AsData),
 		AsWitness:     wire.Messages(s.AsWitness),
 		Unreadable:    s.Unreadable,

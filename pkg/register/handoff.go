@@ -40,7 +40,7 @@ func (h *Handoff) Start() []Send {
 	sends := make([]Send, 0, 2*len(h.hints))
 	for i, hint := range h.hints {
 		for seat := SeatD1; seat <= SeatD2; seat++ {
-			q := Request{Kind: KindAccept, Partition: h.partition, Key: hint.Key, Record: hint.Record, Disks: h.disks}
+			q := Request{Kind: KindAccept, Partition: h.partition, Key: hint.Key, Record: hint.Record, Disks: h.disks, Grows: !hint.Record.Tombstone}
 			sends = append(sends, Send{Seat: seat, Tag: uint32(i), Request: q})
 		}
 	}
@@ -56,7 +56,7 @@ func (h *Handoff) Reply(seat int, tag uint32, reply Reply) {
 	case reply.Verdict == VerdictYes:
 		*d = deliveryHeld
 	case reply.Verdict != VerdictRefused:
-		// No answer: it is tried again with a later batch.
+		// No answer, or no room there: it is tried again with a later batch.
 	case reply.Held.Less(h.hints[tag].Record.Ballot):
 		*d = deliveryRefused
 	default:

@@ -48,6 +48,8 @@ type NodeStatus struct {
 	Data          Holding       `json:"data"`
 	Hints         []HintHolding `json:"hints"`
 	DiskBytes     int64         `json:"disk_bytes"`
+	ReadOnly      bool          `json:"read_only"`  // its disk is full: it takes nothing that makes data grow
+	FreeBytes     int64         `json:"free_bytes"` // on the disk; 0 in memory
 	AsData        Messages      `json:"as_data"`    // messages taken as data replica
 	AsWitness     Messages      `json:"as_witness"` // messages taken as witness
 	Unreadable    int64         `json:"unreadable"` // requests refused for a damaged record
@@ -87,7 +89,7 @@ type ClusterStatus struct {
 }
 
 // Judge fills in Whole and Missing from Nodes: whole means that every node is up
-// and that no hint is left.
+// with room on its disk, and that no hint is left.
 func (c *ClusterStatus) Judge() {
 	c.Missing = []string{}
 	for _, n := range c.Nodes {
@@ -99,6 +101,9 @@ func (c *ClusterStatus) Judge() {
 			c.Missing = append(c.Missing, fmt.Sprintf("%s is being rebuilt", n.ID))
 		} else if !n.Status.Serving {
 			c.Missing = append(c.Missing, fmt.Sprintf("%s waits for another node before it serves", n.ID))
+		}
+		if n.Status.ReadOnly {
+			c.Missing = append(c.Missing, fmt.Sprintf("%s is read-only: its disk is full (%.1f MB free)", n.ID, float64(n.Status.FreeBytes)/1e6))
 		}
 		for _, h := range n.Status.Hints {
 			if k := h.Records + h.Tombstones; k > 0 {

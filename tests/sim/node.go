@@ -23,6 +23,7 @@ type node struct {
 	disk  *mem.Disk
 
 	up        bool
+	full      bool // the disk is: data may not grow
 	exchanged bool // the disk was, and not every peer knows the one it has now
 	boots     uint64
 	store     *mem.Manual
@@ -68,6 +69,7 @@ func (n *node) start() {
 	if err != nil {
 		panic(err)
 	}
+	n.replica.SetReadOnly(n.full)
 	n.up, n.syncing, n.handing = true, false, nil
 	n.inbox = nil
 	n.rounds = n.sim.newProposer(&n.clock)
@@ -110,6 +112,25 @@ func (n *node) stop(clean bool) {
 	n.sim.tracef("n%d crashes; %d of %d unsynced writes are kept", n.id, kept, waiting)
 	n.store.SyncN(kept)
 	n.disk.Crash()
+}
+
+// fill makes the disk full for a while; others may be at the same time.
+func (n *node) fill() {
+	if !n.full {
+		n.setFull(true)
+		n.sim.after(n.sim.spread(n.sim.profile.full), func() { n.setFull(false) })
+	}
+}
+
+func (n *node) setFull(full bool) {
+	if n.full == full {
+		return
+	}
+	n.sim.tracef("n%d's disk is full: %v", n.id, full)
+	n.full = full
+	if n.up {
+		n.replica.SetReadOnly(full)
+	}
 }
 
 // loseDisk leaves a stopped node with a blank disk, or with a copy made before
@@ -184,8 +205,12 @@ func (n *node) serve() {
 	for i, q := range requests {
 		barred[i] = (q.Kind == register.KindRead || q.Kind == register.KindPrepare) && (!n.replica.Admitted() || n.replica.Joining(q.Partition))
 	}
+	full := n.full
 	n.replica.Serve(requests, func(replies []register.Reply) {
 		for i := range replies {
+			if full && requests[i].Kind == register.KindPrepare && requests[i].Grows && replies[i].Verdict == register.VerdictYes {
+				n.sim.oracle.violate("n%d promised room that it doesn't have: %s", n.id, describe(&requests[i]))
+			}
 			if barred[i] && replies[i].Verdict == register.VerdictYes {
 				n.sim.oracle.violate("n%d voted while it was not rebuilt: %s", n.id, describe(&requests[i]))
 			}
