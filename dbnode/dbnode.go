@@ -143,7 +143,7 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 	wg.Go(func() {
 		select {
 		case err := <-n.replica.Failed():
-			cancel(fmt.Errorf("the store failed; nothing held in memory can be trusted: %w", err))
+			cancel(fmt.Errorf("the store failed and nothing held in memory can be trusted, so the node ends; look at the disk, then start it again: %w", err))
 		case <-ctx.Done():
 		}
 	})
@@ -155,7 +155,11 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
-	return errors.Join(err, n.Close())
+	closed := n.Close()
+	if errors.Is(err, store.ErrFailed) && errors.Is(closed, store.ErrFailed) {
+		return err // the same once more
+	}
+	return errors.Join(err, closed)
 }
 
 // startWorkers starts the background work; wg is done when all of it ended.
