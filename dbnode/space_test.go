@@ -30,9 +30,11 @@ type fakeDisk struct {
 	readOnly bool
 }
 
-func (d *fakeDisk) Space() (store.Space, error) { return store.Space{Free: d.free, Total: 1000 * gib}, d.err }
-func (d *fakeDisk) ReadOnly() bool              { return d.readOnly }
-func (d *fakeDisk) SetReadOnly(readOnly bool)   { d.readOnly = readOnly }
+func (d *fakeDisk) Space() (store.Space, error) {
+	return store.Space{Free: d.free, Total: 1000 * gib}, d.err
+}
+func (d *fakeDisk) ReadOnly() bool            { return d.readOnly }
+func (d *fakeDisk) SetReadOnly(readOnly bool) { d.readOnly = readOnly }
 
 func TestNodeIsReadOnlyWhileItsDiskIsFull(t *testing.T) {
 	disk := &fakeDisk{}

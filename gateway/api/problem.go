@@ -61,7 +61,7 @@ func rows() []row {
 		},
 		{
 			register.ErrNoSpace, http.StatusInsufficientStorage, "no_space",
-			"The disks of two storage nodes are full; nothing was applied. Give them room, or delete users, and try again: they go on by themselves. Reads and deletions work meanwhile.",
+			"The disks of two storage nodes are full; nothing was applied. Give them room and try again: they go on by themselves. Reads and deletions work meanwhile.",
 		},
 		{context.DeadlineExceeded, http.StatusGatewayTimeout, "outcome_unknown", detailUnknown},
 		{context.Canceled, http.StatusGatewayTimeout, "outcome_unknown", detailUnknown},

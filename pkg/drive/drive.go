@@ -171,12 +171,11 @@ func (r *run) loop(ctx context.Context) {
 	for !r.round.Done() {
 		select {
 		case a := <-r.replies:
-			switch a.reply.Verdict {
-			case register.VerdictUnable:
+			if a.reply.Verdict == register.VerdictUnable {
 				r.driver.unable[r.group[a.seat]].Store(time.Now().UnixMicro())
-			case register.VerdictFull:
+			}
+			if a.reply.Verdict == register.VerdictFull {
 				r.driver.full[r.group[a.seat]].Store(time.Now().UnixMicro())
-			default:
 			}
 			r.send(r.round.Reply(a.seat, a.tag, a.reply))
 		case <-timer.C:

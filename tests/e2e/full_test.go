@@ -49,7 +49,7 @@ func (c *cluster) fill(dir string, node int) {
 	defer f.Close()
 	var fs syscall.Statfs_t
 	require.NoError(c.t, syscall.Fstatfs(int(f.Fd()), &fs))
-	require.NoError(c.t, syscall.Fallocate(int(f.Fd()), 0, 0, int64(fs.Bavail)*int64(fs.Bsize)-spared))
+	require.NoError(c.t, syscall.Fallocate(int(f.Fd()), 0, 0, int64(fs.Bavail)*fs.Bsize-spared))
 	c.awaitReadOnly(node, true)
 }
 

@@ -201,18 +201,14 @@ func (n *node) serve() {
 			n.sim.oracle.collected[requests[i].Partition] = n.sim.now
 		}
 	}
-	barred := make([]bool, len(requests))
-	for i, q := range requests {
-		barred[i] = (q.Kind == register.KindRead || q.Kind == register.KindPrepare) && (!n.replica.Admitted() || n.replica.Joining(q.Partition))
+	barred := make([]string, len(requests))
+	for i := range requests {
+		barred[i] = n.barred(&requests[i])
 	}
-	full := n.full
 	n.replica.Serve(requests, func(replies []register.Reply) {
 		for i := range replies {
-			if full && requests[i].Kind == register.KindPrepare && requests[i].Grows && replies[i].Verdict == register.VerdictYes {
-				n.sim.oracle.violate("n%d promised room that it doesn't have: %s", n.id, describe(&requests[i]))
-			}
-			if barred[i] && replies[i].Verdict == register.VerdictYes {
-				n.sim.oracle.violate("n%d voted while it was not rebuilt: %s", n.id, describe(&requests[i]))
+			if barred[i] != "" && replies[i].Verdict == register.VerdictYes {
+				n.sim.oracle.violate("n%d %s: %s", n.id, barred[i], describe(&requests[i]))
 			}
 		}
 		if replies == nil || !n.up || n.boots != boots {
@@ -223,6 +219,19 @@ func (n *node) serve() {
 		}
 	})
 	n.planSync()
+}
+
+// barred tells what would be wrong if the node said yes to q now.
+func (n *node) barred(q *register.Request) string {
+	switch {
+	case q.Kind != register.KindRead && q.Kind != register.KindPrepare:
+		return ""
+	case !n.replica.Admitted() || n.replica.Joining(q.Partition):
+		return "voted while it was not rebuilt"
+	case n.full && q.Grows:
+		return "promised room that it doesn't have"
+	}
+	return ""
 }
 
 // planSync makes what was written durable some time later.

@@ -13,6 +13,5 @@ func (s *Store) Space() (store.Space, error) {
 	if err := syscall.Statfs(s.dir, &fs); err != nil {
 		return store.Space{}, fmt.Errorf("free space of %s: %w", s.dir, err)
 	}
-	block := int64(fs.Bsize)
-	return store.Space{Free: int64(fs.Bavail) * block, Total: int64(fs.Blocks) * block}, nil
+	return store.Space{Free: int64(fs.Bavail) * fs.Bsize, Total: int64(fs.Blocks) * fs.Bsize}, nil
 }
