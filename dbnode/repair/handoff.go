@@ -75,33 +75,38 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 	}
 	h.pass.after = hints[len(hints)-1].Key
 	h.pass.work = true
-	err = h.deliver(ctx, partition, hints)
-	if err != nil {
+	moved, err := h.deliver(ctx, partition, hints)
+	if !moved || err != nil {
 		h.pass.turn()
 	}
-	return true, err
+	return moved, err
 }
 
 // deliver forwards the hints, forgets those that arrived, and rewrites those
-// that a floor or a promise keeps out; a later pass looks at these again.
-func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []register.Hint) error {
+// that a floor or a promise keeps out; a later pass looks at these again. It
+// moves none while they wait for room at a data replica.
+func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []register.Hint) (moved bool, err error) {
 	disks := h.hints.Disks(partition)
 	handoff := register.NewHandoff(partition, disks, hints)
 	if err := h.exchange(ctx, partition, handoff); err != nil {
-		return err
+		return false, err
 	}
 	delivered := handoff.Delivered()
-	err := await(func(done func(error)) {
+	err = await(func(done func(error)) {
 		h.hints.Forget(partition, disks, delivered, func(_ int, err error) { done(err) })
 	})
 	if err != nil {
-		return fmt.Errorf("forget delivered hints: %w", err)
+		return false, fmt.Errorf("forget delivered hints: %w", err)
 	}
 	refused, seats := handoff.Refused()
-	if len(delivered)+len(refused) == 0 {
-		return fmt.Errorf("none of %d hints of partition %d could be delivered", len(hints), partition)
+	switch {
+	case len(delivered)+len(refused) > 0:
+		return true, h.rewrite(ctx, refused, seats)
+	case handoff.WaitsForRoom():
+		return false, nil
+	default:
+		return false, fmt.Errorf("none of %d hints of partition %d could be delivered", len(hints), partition)
 	}
-	return h.rewrite(ctx, refused, seats)
 }
 
 func (h *Handoff) exchange(ctx context.Context, partition uint16, handoff *register.Handoff) error {

@@ -46,6 +46,7 @@ func TestHandoffVerdicts(t *testing.T) {
 			}
 			require.True(t, h.Done())
 			require.Equal(t, c.delivered, len(h.Delivered()) == 1)
+			require.Equal(t, c.d2.Verdict == VerdictFull, h.WaitsForRoom())
 			hints, seats := h.Refused()
 			if c.refused < 0 {
 				require.Empty(t, hints)
