@@ -46,7 +46,7 @@ func anyReply(t *rapid.T, q Request) Reply {
 		}
 	case VerdictRefused:
 		r.Highest = at(rapid.Int64Range(1, 1000).Draw(t, "highest"))
-	case VerdictUnable, VerdictFull, VerdictLost, VerdictUnsent:
+	case VerdictUnable, VerdictFull, VerdictStale, VerdictLost, VerdictUnsent:
 	}
 	return r
 }

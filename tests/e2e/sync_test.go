@@ -122,6 +122,8 @@ func (p *processes) awaitFailed(t *testing.T, node int) {
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit)
 	require.Equal(t, 1, exit.ExitCode())
-	require.Contains(t, p.node[node].Log(), "the store failed")
-	require.Contains(t, p.node[node].Log(), "Input/output error")
+	log := p.node[node].Log()
+	require.Contains(t, log, "the store failed")
+	require.Contains(t, log, "Input/output error")
+	require.Equal(t, 1, strings.Count(log, "an earlier write or sync failed"), "said once: %s", log)
 }
