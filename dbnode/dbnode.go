@@ -36,6 +36,7 @@ const (
 	entropyIdle = 5 * time.Second
 	rebuildIdle = 250 * time.Millisecond
 	helloIdle   = 50 * time.Millisecond // until admitted; then memberWorker waits longer
+	spaceIdle   = 100 * time.Millisecond
 )
 
 // farewell is how long a node that stops tells its clients so: under load they
@@ -59,6 +60,8 @@ func DefaultConfig() Config {
 type Store interface {
 	store.Store
 	Compact() error
+	// Space returns the room on the store's medium.
+	Space() (store.Space, error)
 }
 
 // Node is a storage node that is ready to run.
@@ -68,6 +71,7 @@ type Node struct {
 	places  placement.Map
 	store   Store
 	replica *replica.Replica
+	space   *spaceWorker
 	peers   *peers
 	handoff *repair.Handoff
 	entropy *repair.AntiEntropy
@@ -108,8 +112,12 @@ func open(cfg Config, st Store) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	space := &spaceWorker{node: cfg.ID, store: st, replica: r, logger: cfg.Logger}
+	if _, err := space.Step(context.Background()); err != nil { // before anything is answered
+		return nil, err
+	}
 	cfg.Logger.Info("store opened", slog.String("node", cfg.ID), slog.Duration("took", time.Since(started)))
-	return &Node{cfg: cfg, number: number, places: places, store: st, replica: r, started: started}, nil
+	return &Node{cfg: cfg, number: number, places: places, store: st, replica: r, space: space, started: started}, nil
 }
 
 // numberOf returns the number of the node with that id, or -1.
@@ -145,7 +153,7 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 	wg.Go(func() {
 		select {
 		case err := <-n.replica.Failed():
-			cancel(fmt.Errorf("the store failed; nothing held in memory can be trusted: %w", err))
+			cancel(fmt.Errorf("the store failed and nothing held in memory can be trusted, so the node ends; look at the disk, then start it again: %w", err))
 		case <-ctx.Done():
 		}
 	})
@@ -158,7 +166,11 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
-	return errors.Join(err, n.Close())
+	closed := n.Close()
+	if errors.Is(err, store.ErrFailed) && errors.Is(closed, store.ErrFailed) {
+		return err // the same once more
+	}
+	return errors.Join(err, closed)
 }
 
 // startWorkers starts the background work; wg is done when all of it ended.
@@ -167,6 +179,7 @@ func (n *Node) startWorkers(ctx context.Context, wg *sync.WaitGroup, driver *dri
 		wg.Go(func() { service.RunWorker(ctx, w, idle, n.cfg.Logger.With(slog.String("worker", name))) })
 	}
 	n.handoff = repair.NewHandoff(n.number, n.places, n.replica, n.peers, driver)
+	start("space", n.space, spaceIdle)
 	start("handoff", n.handoff, handoffIdle)
 	start("tombstones", repair.NewCollector(n.number, n.places, n.replica, n.peers, driver), collectIdle)
 	n.entropy = repair.NewAntiEntropy(n.number, n.places, n.peers, n.peers, driver, n.replica.AnyJoining, repair.QuietTime, n.cfg.Logger)

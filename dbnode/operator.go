@@ -46,7 +46,13 @@ func (o operator) Page(partition uint16, after string) ([]register.Hint, bool, e
 }
 
 // Compact satisfies api.Operator.
-func (o operator) Compact() error { return o.n.store.Compact() }
+// It needs as much room as there is data, so not on a full disk.
+func (o operator) Compact() error {
+	if o.n.replica.ReadOnly() {
+		return replica.ErrReadOnly
+	}
+	return o.n.store.Compact()
+}
 
 // Records satisfies api.Operator.
 func (o operator) Records(q wire.RecordsQuery) ([]wire.RecordLine, error) {

@@ -40,6 +40,10 @@ func (o operator) Status() (wire.NodeStatus, error) {
 	if err != nil {
 		return wire.NodeStatus{}, err
 	}
+	space, err := n.store.Space()
+	if err != nil {
+		return wire.NodeStatus{}, err
+	}
 	s := n.replica.Status()
 	own := wire.Life(s.Identity.Lives[n.number])
 	own.Starts = replica.Starts{} // for peers alone
@@ -52,6 +56,8 @@ func (o operator) Status() (wire.NodeStatus, error) {
 		Data:          wire.Holding(s.Data),
 		Hints:         n.hints(s),
 		DiskBytes:     disk,
+		ReadOnly:      n.replica.ReadOnly(),
+		FreeBytes:     space.Free,
 		Rebuild:       n.rebuilding(s, own.Joining),
 		AntiEntropy: wire.EntropyFindings{
 			Passes: n.entropy.Passes.Load(), Last: moment(n.entropy.Last.Load()), Found: n.entropy.Found.Load(),

@@ -104,7 +104,7 @@ func (c *Collector) ask(ctx context.Context, node int, kind register.Kind, parti
 			yes = append(yes, page[i])
 		case register.VerdictRefused:
 			refused = append(refused, page[i])
-		case register.VerdictUnable, register.VerdictStale, register.VerdictLost, register.VerdictUnsent:
+		case register.VerdictUnable, register.VerdictStale, register.VerdictFull, register.VerdictLost, register.VerdictUnsent:
 		}
 	}
 	return yes, refused, nil

@@ -78,7 +78,7 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 	h.pass.after = hints[len(hints)-1].Key
 	h.pass.work = true
 	moved, err := h.deliver(ctx, partition, hints)
-	if err != nil {
+	if !moved || err != nil {
 		h.pass.turn()
 	}
 	return moved || err != nil, err
@@ -86,7 +86,8 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 
 // deliver forwards the hints, forgets those that arrived, and rewrites those
 // that a floor or an old promise keeps out; a later pass looks at these again,
-// and at those that meet an operation under way. moved says that there were others.
+// and at those that meet an operation under way or wait for room at a data
+// replica. moved says that there were others.
 func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []register.Hint) (moved bool, err error) {
 	begun := time.Now()
 	disks := h.hints.Disks(partition)
@@ -104,11 +105,15 @@ func (h *Handoff) deliver(ctx context.Context, partition uint16, hints []registe
 	}
 	h.Did(begun, time.Now(), len(delivered))
 	refused, seats := handoff.Refused()
-	if len(delivered)+len(refused) == 0 {
+	switch {
+	case len(delivered)+len(refused) > 0:
+		rewritten, err := h.rewrite(ctx, refused, seats, contested)
+		return len(delivered)+rewritten > 0, err
+	case handoff.WaitsForRoom():
+		return false, nil
+	default:
 		return false, fmt.Errorf("none of %d hints of partition %d could be delivered", len(hints), partition)
 	}
-	rewritten, err := h.rewrite(ctx, refused, seats, contested)
-	return len(delivered)+rewritten > 0, err
 }
 
 // contested says of hints, by key, that an operation under way keeps them out. A

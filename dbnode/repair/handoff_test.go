@@ -247,6 +247,28 @@ func TestNoAnswerMeansNothingIsForgotten(t *testing.T) {
 	}
 }
 
+// TestHintsWaitForRoom at a full replica, and the witness doesn't press it: it
+// idles after each try, and goes on when there is room.
+func TestHintsWaitForRoom(t *testing.T) {
+	f := newFixture(t, 1)
+	full := true
+	f.answer = func(node int, q register.Request) register.Reply {
+		if full && node == 1 && q.Grows {
+			return register.Reply{Verdict: register.VerdictFull}
+		}
+		return register.Reply{Verdict: register.VerdictYes}
+	}
+	for range 3 {
+		f.holds(0, "", hint("a", 5))
+		f.forgets(0)
+		require.False(t, f.step(t), "nothing to be done, and no error")
+	}
+	full = false
+	f.holds(0, "", hint("a", 5))
+	f.forgets(0, hint("a", 5))
+	require.True(t, f.step(t))
+}
+
 func TestEndOfContextEndsTheWait(t *testing.T) {
 	f := newFixture(t, 1)
 	f.silent = true

@@ -38,6 +38,7 @@ type Replica struct {
 	parts    []*partition
 	counters Counters
 	admitted atomic.Bool // the acceptors may answer
+	readOnly atomic.Bool // there is no room for what makes data grow
 	stopped  atomic.Bool // sealed or failed: nothing is answered any more
 	failed   chan error  // gets the write error that stopped the replica
 
@@ -233,6 +234,10 @@ func (r *Replica) step(b *batch, i int, p *partition) (dropped bool) {
 		// Neither vote with a record that can't be read, nor take it for a blank.
 		r.counters.unreadable.Add(1)
 		b.replies[i] = register.Reply{Verdict: register.VerdictUnable}
+		return false
+	}
+	if r.readOnly.Load() && q.NeedsRoom(held) {
+		b.replies[i] = register.Reply{Verdict: register.VerdictFull}
 		return false
 	}
 	reply, effects := p.acc.Step(r.cfg.Now(), *q, held)

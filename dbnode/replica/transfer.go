@@ -10,8 +10,13 @@ import (
 )
 
 // Digest hands the digest of a partition to done when all that it sums up is
-// durable.
+// durable. A read-only replica lacks what others keep for it until it has room:
+// it has no digest to compare, or it would be given all of that at once.
 func (r *Replica) Digest(partition uint16, done func(digest.Tree, error)) {
+	if r.readOnly.Load() {
+		done(digest.Tree{}, ErrReadOnly)
+		return
+	}
 	p := r.parts[partition]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -48,8 +53,13 @@ func (r *Replica) Page(partition uint16, after string, limit, maxBytes int) (pag
 }
 
 // Copy stores records that other acceptors hold, where they are newer, in a
-// partition that is joining, and calls done when that is durable.
+// partition that is joining, and calls done when that is durable. It waits, with
+// ErrReadOnly, for room.
 func (r *Replica) Copy(partition uint16, records []register.Hint, done func(error)) {
+	if r.readOnly.Load() {
+		done(ErrReadOnly)
+		return
+	}
 	p := r.parts[partition]
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -32,6 +32,12 @@ type Op struct {
 	Delete bool
 }
 
+// Space is the room on a store's medium, in bytes.
+type Space struct {
+	Free  int64 // that this process may still use
+	Total int64 // 0 means that the medium has no bound
+}
+
 // Store is one node's durable, ordered map. All methods may be called at once
 // from many goroutines. A call after Close is answered with ErrClosed.
 type Store interface {

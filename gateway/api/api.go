@@ -15,8 +15,8 @@
 //   - Only a request that passed every check reaches Users.
 //   - A change, once begun, does not end with its client: the context that
 //     Users gets for it is never cancelled. Users bounds it.
-//   - A reply "unavailable" (503) means not applied; one of unknown outcome is
-//     504.
+//   - A reply "unavailable" (503) or "no space" (507) means not applied; one of
+//     unknown outcome is 504.
 //
 // Gin is a detail of this package.
 package api
@@ -41,12 +41,13 @@ type Users interface {
 	// Read returns the stored document of id, nil when there is none. Errors:
 	// register.ErrUnavailable, and the context's.
 	Read(ctx context.Context, id string) (doc []byte, err error)
-	// Change applies change to the record of id and returns the new document,
-	// nil after a delete. It ends by itself: ctx is never cancelled. Errors,
-	// possibly wrapped: the refusal that change returned,
-	// register.ErrUnavailable (not applied), register.ErrUnknown (perhaps
-	// applied).
+	// Change applies change to the record of id and returns the new document.
+	// It ends by itself: ctx is never cancelled. Errors, possibly wrapped: the
+	// refusal that change returned, register.ErrUnavailable and
+	// register.ErrNoSpace (not applied), register.ErrUnknown (perhaps applied).
 	Change(ctx context.Context, id string, change register.Change) (doc []byte, err error)
+	// Remove is Change for a change that deletes; it needs no room.
+	Remove(ctx context.Context, id string, change register.Change) error
 }
 
 // handler serves the users; safe for concurrent use.

@@ -87,6 +87,18 @@ func holding(t *testing.T, id string, doc []byte) *mocks.Users {
 	return users
 }
 
+// removing makes users run the one deletion it expects, of ada, over doc.
+func removing(t *testing.T, doc []byte) *mocks.Users {
+	users := mocks.NewUsers(t)
+	users.EXPECT().Remove(mock.Anything, "ada", mock.Anything).
+		RunAndReturn(func(_ context.Context, _ string, change register.Change) error {
+			left, err := change(doc)
+			require.Nil(t, left)
+			return err
+		}).Once()
+	return users
+}
+
 func TestCreate(t *testing.T) {
 	for _, path := range []string{"/api/users", "/api/users/", "/api/users/?x=/"} {
 		r := serve(t, holding(t, "ada", nil), "POST", path, strings.NewReader(ada))
@@ -162,7 +174,7 @@ func TestUpdate(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	for _, path := range []string{"/api/users/ada", "/api/users/ada/"} {
-		r := serve(t, holding(t, "ada", []byte(ada)), "DELETE", path, nil)
+		r := serve(t, removing(t, []byte(ada)), "DELETE", path, nil)
 		require.Equal(t, http.StatusNoContent, r.status)
 		require.Empty(t, r.body)
 		require.Empty(t, r.header.Get("Content-Type"))
@@ -255,12 +267,20 @@ func TestChangeOutlivesItsClientAndReadDoesNot(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), contextKey{}, "kept"))
 	cancel()
 	users := mocks.NewUsers(t)
+	outlives := func(ctx context.Context) {
+		require.NoError(t, ctx.Err())
+		require.Equal(t, "kept", ctx.Value(contextKey{}))
+	}
 	users.EXPECT().Change(mock.Anything, "ada", mock.Anything).
 		RunAndReturn(func(ctx context.Context, _ string, change register.Change) ([]byte, error) {
-			require.NoError(t, ctx.Err())
-			require.Equal(t, "kept", ctx.Value(contextKey{}))
+			outlives(ctx)
 			return change([]byte(ada))
-		}).Twice()
+		}).Once()
+	users.EXPECT().Remove(mock.Anything, "ada", mock.Anything).
+		RunAndReturn(func(ctx context.Context, _ string, _ register.Change) error {
+			outlives(ctx)
+			return nil
+		}).Once()
 	users.EXPECT().Read(mock.Anything, "ada").
 		RunAndReturn(func(ctx context.Context, _ string) ([]byte, error) { return nil, ctx.Err() }).Once()
 	handler := api.New(users, rules(t), silent())

@@ -57,12 +57,17 @@ func holdAda(t *testing.T, users *mocks.Users) {
 	stored := map[string][]byte{"ada": []byte(badrequests.Stored)}
 	users.EXPECT().Read(mock.Anything, mock.Anything).
 		RunAndReturn(func(_ context.Context, id string) ([]byte, error) { return stored[id], nil }).Maybe()
-	users.EXPECT().Change(mock.Anything, mock.Anything, mock.Anything).
-		RunAndReturn(func(_ context.Context, id string, change register.Change) ([]byte, error) {
-			doc, err := change(stored[id])
-			if err == nil {
-				t.Errorf("a bad request changed %q to %q", id, doc)
-			}
-			return doc, err
+	run := func(_ context.Context, id string, change register.Change) ([]byte, error) {
+		doc, err := change(stored[id])
+		if err == nil {
+			t.Errorf("a bad request changed %q to %q", id, doc)
+		}
+		return doc, err
+	}
+	users.EXPECT().Change(mock.Anything, mock.Anything, mock.Anything).RunAndReturn(run).Maybe()
+	users.EXPECT().Remove(mock.Anything, mock.Anything, mock.Anything).
+		RunAndReturn(func(ctx context.Context, id string, change register.Change) error {
+			_, err := run(ctx, id, change)
+			return err
 		}).Maybe()
 }

@@ -59,6 +59,10 @@ func rows() []row {
 			register.ErrUnavailable, http.StatusServiceUnavailable, "unavailable",
 			"Too few storage nodes answered; nothing was applied. Try again.",
 		},
+		{
+			register.ErrNoSpace, http.StatusInsufficientStorage, "no_space",
+			"The disks of two storage nodes are full; nothing was applied. Give them room and try again: they go on by themselves. Reads and deletions work meanwhile.",
+		},
 		{context.DeadlineExceeded, http.StatusGatewayTimeout, "outcome_unknown", detailUnknown},
 		{context.Canceled, http.StatusGatewayTimeout, "outcome_unknown", detailUnknown},
 		{
@@ -148,6 +152,8 @@ func kindOf(status int) (kind, title string) {
 		return "invalid", "The user breaks the rules"
 	case http.StatusServiceUnavailable:
 		return "unavailable", "No quorum: not applied"
+	case http.StatusInsufficientStorage:
+		return "no_space", "No space: not applied"
 	case http.StatusGatewayTimeout:
 		return "outcome_unknown", "The outcome is unknown"
 	case http.StatusInternalServerError:

@@ -50,6 +50,7 @@ func TestErrorsOfUsers(t *testing.T) {
 		{"not found", user.ErrNotFound, 404, 404, "user_not_found"},
 		{"exists", user.ErrExists, 409, 409, "user_exists"},
 		{"unavailable", register.ErrUnavailable, 503, 503, "unavailable"},
+		{"no space", register.ErrNoSpace, 507, 507, "no_space"},
 		{"unknown", register.ErrUnknown, 504, 504, "outcome_unknown"},
 		{"unknown outweighs unavailable", errors.Join(register.ErrUnavailable, register.ErrUnknown), 504, 504, "outcome_unknown"},
 		{"unavailable by a deadline", errors.Join(context.DeadlineExceeded, register.ErrUnavailable), 503, 503, "unavailable"},
@@ -62,7 +63,8 @@ func TestErrorsOfUsers(t *testing.T) {
 			wrapped := fmt.Errorf("coordinator: %w", c.err)
 			users := mocks.NewUsers(t)
 			users.EXPECT().Read(mock.Anything, "ada").Return(nil, wrapped).Once()
-			users.EXPECT().Change(mock.Anything, "ada", mock.Anything).Return(nil, wrapped).Twice()
+			users.EXPECT().Change(mock.Anything, "ada", mock.Anything).Return(nil, wrapped).Once()
+			users.EXPECT().Remove(mock.Anything, "ada", mock.Anything).Return(wrapped).Once()
 
 			var logged bytes.Buffer
 			logger := slog.New(slog.NewJSONHandler(&logged, nil))

@@ -37,7 +37,7 @@ func (h *handler) create(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
-	doc, err := h.change(c, u.ID, user.Create(u))
+	doc, err := h.users.Change(outliving(c), u.ID, user.Create(u))
 	if err != nil {
 		h.fail(c, err)
 		return
@@ -86,7 +86,7 @@ func (h *handler) update(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
-	doc, err := h.change(c, *patch.ID, user.Update(patch))
+	doc, err := h.users.Change(outliving(c), *patch.ID, user.Update(patch))
 	if err != nil {
 		h.fail(c, err)
 		return
@@ -100,7 +100,7 @@ func (h *handler) remove(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
-	if _, err := h.change(c, id, user.Delete()); err != nil {
+	if err := h.users.Remove(outliving(c), id, user.Delete()); err != nil {
 		h.fail(c, err)
 		return
 	}
@@ -108,10 +108,8 @@ func (h *handler) remove(c *gin.Context) {
 	c.Writer.WriteHeader(http.StatusNoContent)
 }
 
-// change makes a change that outlives its client.
-func (h *handler) change(c *gin.Context, id string, change register.Change) ([]byte, error) {
-	return h.users.Change(context.WithoutCancel(c.Request.Context()), id, change)
-}
+// outliving is the context of a change, which outlives its client.
+func outliving(c *gin.Context) context.Context { return context.WithoutCancel(c.Request.Context()) }
 
 // pathID returns the id in the path. Gin has unescaped it, + to a space: a bad
 // id either way.

@@ -2,8 +2,8 @@
 // operation: one at a time for changes of an id that come through this gateway,
 // within a bounded time.
 //
-// Invariants: an operation ends as done, refused, register.ErrUnavailable (not
-// applied) or register.ErrUnknown; changes of one id that came through this
+// Invariants: an operation ends as done, refused, register.ErrUnavailable or
+// register.ErrNoSpace (not applied), or register.ErrUnknown; changes of one id that came through this
 // gateway don't compete with each other for ballots.
 package coordinator
 
@@ -47,18 +47,30 @@ func (c *Coordinator) Read(ctx context.Context, id string) ([]byte, error) {
 	return r.Record.Value(), err
 }
 
-// Change applies change to the document of id and returns the new one, nil
-// after a delete. It goes on when ctx ends, since a change that is half sent is
-// better finished. The error is the change's refusal, register.ErrUnavailable
-// (not applied) or register.ErrUnknown.
+// Change applies change to the document of id and returns the new one, for which
+// two nodes must have room. It goes on when ctx ends, since a change that is half
+// sent is better finished. The error is the change's refusal,
+// register.ErrUnavailable or register.ErrNoSpace (not applied), or
+// register.ErrUnknown.
 func (c *Coordinator) Change(ctx context.Context, id string, change func(old []byte) ([]byte, error)) ([]byte, error) {
+	return c.change(ctx, drive.Request{Key: id, Change: change, Grows: true})
+}
+
+// Remove is Change for a change that deletes: a full node takes it, since it
+// makes room in the end.
+func (c *Coordinator) Remove(ctx context.Context, id string, change func(old []byte) ([]byte, error)) error {
+	_, err := c.change(ctx, drive.Request{Key: id, Change: change})
+	return err
+}
+
+func (c *Coordinator) change(ctx context.Context, q drive.Request) ([]byte, error) {
 	c.changes.Add(1)
-	deadline := time.Now().Add(c.budget)
-	if !c.turns.take(id, deadline) {
+	q.Deadline = time.Now().Add(c.budget)
+	if !c.turns.take(q.Key, q.Deadline) {
 		return nil, register.ErrUnavailable
 	}
-	defer c.turns.pass(id)
-	r, err := c.do(context.WithoutCancel(ctx), drive.Request{Key: id, Change: change, Deadline: deadline})
+	defer c.turns.pass(q.Key)
+	r, err := c.do(context.WithoutCancel(ctx), q)
 	if err != nil {
 		return nil, err
 	}

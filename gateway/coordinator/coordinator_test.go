@@ -84,14 +84,33 @@ func TestReadReturnsTheDocument(t *testing.T) {
 
 func TestErrorsComeThrough(t *testing.T) {
 	refusal := errors.New("exists")
-	for _, want := range []error{refusal, register.ErrUnavailable, register.ErrUnknown} {
+	for _, want := range []error{refusal, register.ErrUnavailable, register.ErrNoSpace, register.ErrUnknown} {
 		rounds := mocks.NewRounds(t)
 		rounds.EXPECT().Do(mock.Anything, mock.Anything).Return(drive.Result{Record: record("current")}, want)
 		c := coordinator.New(rounds, budget)
 		doc, err := c.Change(t.Context(), "ada", keep)
 		require.ErrorIs(t, err, want)
 		require.Nil(t, doc, "a refused change has no document")
+		require.ErrorIs(t, c.Remove(t.Context(), "ada", keep), want)
 	}
+}
+
+// TestOnlyDeletionsNeedNoRoom, and reads, which ask for none.
+func TestOnlyDeletionsNeedNoRoom(t *testing.T) {
+	rounds := mocks.NewRounds(t)
+	var grows []bool
+	rounds.EXPECT().Do(mock.Anything, mock.Anything).RunAndReturn(
+		func(_ context.Context, q drive.Request) (drive.Result, error) {
+			grows = append(grows, q.Grows)
+			return drive.Result{}, nil
+		}).Times(3)
+	c := coordinator.New(rounds, budget)
+	_, err := c.Change(t.Context(), "ada", keep)
+	require.NoError(t, err)
+	require.NoError(t, c.Remove(t.Context(), "ada", keep))
+	_, err = c.Read(t.Context(), "ada")
+	require.NoError(t, err)
+	require.Equal(t, []bool{true, false, false}, grows)
 }
 
 // TestAReadEndsWithItsClient, and a change does not.

@@ -22,7 +22,7 @@ const (
 	replyRoom   = 64 // replies that may wait for the goroutine; more count as lost
 	firstPause  = time.Millisecond
 	longestWait = 32 * time.Millisecond  // between two attempts
-	avoidance   = 500 * time.Millisecond // of a node that said it can't take part
+	avoidance   = 500 * time.Millisecond // of a node that said it can't take part, or has no room
 )
 
 // Nodes sends to the cluster's nodes, numbered in the order of their ids.
@@ -52,6 +52,7 @@ type Driver struct {
 	known  []knowledge                             // by partition
 	disks  atomic.Pointer[[placement.Nodes]uint32] // newest of each node
 	unable [placement.Nodes]atomic.Int64           // when each node last said that it can't take part, Unix microseconds
+	full   [placement.Nodes]atomic.Int64           // when each node last said that it has no room, likewise
 }
 
 // New returns a Driver with an id that no process used before.
@@ -73,6 +74,7 @@ func New(cfg Config) *Driver {
 type Request struct {
 	Key      string
 	Change   register.Change // nil reads
+	Grows    bool            // the Change makes data grow: a full node refuses it
 	Rewrite  bool            // with a nil Change: write back what is there at a fresh ballot
 	Prefer   []int           // seats to prefer, before all others; may be empty
 	Above    register.Ballot // the round's ballots are above it
@@ -86,7 +88,7 @@ type Result struct {
 }
 
 // Do runs one operation to its outcome. The error is the change's refusal,
-// register.ErrUnavailable or register.ErrUnknown. When ctx ends, so does the
+// register.ErrUnavailable, register.ErrNoSpace or register.ErrUnknown. When ctx ends, so does the
 // operation, as if its deadline had passed.
 func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 	partition := d.cfg.Places.Partition(q.Key)
@@ -96,7 +98,8 @@ func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 		Key:       q.Key,
 		Change:    q.Change,
 		Rewrite:   q.Rewrite,
-		Order:     d.order(partition, q.Prefer),
+		Grows:     q.Grows,
+		Order:     d.order(partition, q.Prefer, q.Grows),
 	}
 	run := run{
 		driver:   d,
@@ -111,8 +114,8 @@ func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 }
 
 // order prefers the given seats, then data replicas to the witness, and nodes
-// that are up to all others.
-func (d *Driver) order(partition int, prefer []int) [register.Seats]int {
+// that are up, and have room for what grows, to all others.
+func (d *Driver) order(partition int, prefer []int, grows bool) [register.Seats]int {
 	group := d.cfg.Places.Group(partition)
 	rank := func(seat int) int {
 		r := seat + len(prefer)
@@ -121,7 +124,7 @@ func (d *Driver) order(partition int, prefer []int) [register.Seats]int {
 				r = i
 			}
 		}
-		if !d.usable(group[seat]) {
+		if !d.usable(group[seat], grows) {
 			r += 2 * register.Seats
 		}
 		return r
@@ -135,10 +138,14 @@ func (d *Driver) order(partition int, prefer []int) [register.Seats]int {
 	return o
 }
 
-// usable reports whether a node is thought to answer, and to take part.
-func (d *Driver) usable(node int) bool {
-	since := time.Now().UnixMicro() - d.unable[node].Load()
-	return d.cfg.Nodes.Up(node) && since > avoidance.Microseconds()
+// usable reports whether a node is thought to answer, to take part, and to have
+// room where that is needed.
+func (d *Driver) usable(node int, grows bool) bool {
+	said := d.unable[node].Load()
+	if grows {
+		said = max(said, d.full[node].Load())
+	}
+	return d.cfg.Nodes.Up(node) && time.Now().UnixMicro()-said > avoidance.Microseconds()
 }
 
 type answer struct {
@@ -166,6 +173,9 @@ func (r *run) loop(ctx context.Context) {
 		case a := <-r.replies:
 			if a.reply.Verdict == register.VerdictUnable {
 				r.driver.unable[r.group[a.seat]].Store(time.Now().UnixMicro())
+			}
+			if a.reply.Verdict == register.VerdictFull {
+				r.driver.full[r.group[a.seat]].Store(time.Now().UnixMicro())
 			}
 			r.send(r.round.Reply(a.seat, a.tag, a.reply))
 		case <-timer.C:

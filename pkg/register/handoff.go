@@ -26,6 +26,7 @@ const (
 	deliveryOpen    delivery = iota // not answered
 	deliveryHeld                    // holds the hint's ballot or a higher one
 	deliveryRefused                 // holds a lower one or none, and may not take this
+	deliveryFull                    // has no room for it now
 )
 
 // NewHandoff prepares the delivery of hints, all of one partition, to the group
@@ -40,7 +41,7 @@ func (h *Handoff) Start() []Send {
 	sends := make([]Send, 0, 2*len(h.hints))
 	for i, hint := range h.hints {
 		for seat := SeatD1; seat <= SeatD2; seat++ {
-			q := Request{Kind: KindAccept, Partition: h.partition, Key: hint.Key, Record: hint.Record, Disks: h.disks}
+			q := Request{Kind: KindAccept, Partition: h.partition, Key: hint.Key, Record: hint.Record, Disks: h.disks, Grows: !hint.Record.Tombstone}
 			sends = append(sends, Send{Seat: seat, Tag: uint32(i), Request: q})
 		}
 	}
@@ -55,6 +56,8 @@ func (h *Handoff) Reply(seat int, tag uint32, reply Reply) {
 	switch {
 	case reply.Verdict == VerdictYes:
 		*d = deliveryHeld
+	case reply.Verdict == VerdictFull:
+		*d = deliveryFull
 	case reply.Verdict != VerdictRefused:
 		// No answer: it is tried again with a later batch.
 	case reply.Held.Less(h.hints[tag].Record.Ballot):
@@ -76,6 +79,17 @@ func (h *Handoff) Delivered() []Hint {
 		}
 	}
 	return out
+}
+
+// WaitsForRoom reports whether some hint is for a data replica whose disk is
+// full. It is to be tried again, not in haste.
+func (h *Handoff) WaitsForRoom() bool {
+	for _, s := range h.states {
+		if s[SeatD1] == deliveryFull || s[SeatD2] == deliveryFull {
+			return true
+		}
+	}
+	return false
 }
 
 // Refused returns the hints that a promise or a floor keeps from the data

@@ -17,6 +17,7 @@ func TestHandoffVerdicts(t *testing.T) {
 	lower := Reply{Verdict: VerdictRefused, Held: at(4), Highest: at(9)}
 	blank := Reply{Verdict: VerdictRefused, Highest: at(9)}
 	lost := Reply{Verdict: VerdictLost}
+	full := Reply{Verdict: VerdictFull}
 	unable := Reply{Verdict: VerdictUnable}
 	for _, c := range []struct {
 		name      string
@@ -32,17 +33,20 @@ func TestHandoffVerdicts(t *testing.T) {
 		{"both refuse", blank, lower, false, SeatD1},
 		{"no answer", yes, lost, false, -1},
 		{"none from either", unable, lost, false, -1},
+		{"no room at one", yes, full, false, -1},
+		{"no room at one, a higher one at the other", higher, full, false, -1},
 		{"no answer and a refusal", lost, lower, false, SeatD2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := NewHandoff(3, disks, []Hint{hint})
 			for _, s := range h.Start() {
-				require.Equal(t, Request{Kind: KindAccept, Partition: 3, Key: "k", Record: hint.Record, Disks: disks}, s.Request)
+				require.Equal(t, Request{Kind: KindAccept, Partition: 3, Key: "k", Record: hint.Record, Disks: disks, Grows: true}, s.Request)
 				require.False(t, h.Done())
 				h.Reply(s.Seat, s.Tag, [Seats]Reply{c.d1, c.d2}[s.Seat])
 			}
 			require.True(t, h.Done())
 			require.Equal(t, c.delivered, len(h.Delivered()) == 1)
+			require.Equal(t, c.d2.Verdict == VerdictFull, h.WaitsForRoom())
 			hints, seats := h.Refused()
 			if c.refused < 0 {
 				require.Empty(t, hints)
@@ -71,6 +75,14 @@ func TestHandoffKeepsHintsApart(t *testing.T) {
 	refused, seats := h.Refused()
 	require.Equal(t, []Hint{hints[1]}, refused)
 	require.Equal(t, []int{SeatD2}, seats)
+}
+
+// A tombstone lets data shrink: a full replica takes it.
+func TestHandoffOfTombstonesNeedsNoRoom(t *testing.T) {
+	h := NewHandoff(0, Incarnations{}, []Hint{{"k", Record{Ballot: at(1), Op: at(1), Tombstone: true}}})
+	for _, s := range h.Start() {
+		require.False(t, s.Request.Grows)
+	}
 }
 
 func TestEmptyHandoffIsDone(t *testing.T) {

@@ -72,6 +72,16 @@ type Request struct {
 	Ballot    Ballot       // prepare, chosen, bar, collect
 	Record    Record       // accept
 	Disks     Incarnations // all but chosen: the group as the sender knew it when its round began
+	// Grows marks a prepare or an accept that asks for room and that can go
+	// elsewhere or wait. An acceptor whose disk is full refuses it.
+	Grows bool
+}
+
+// NeedsRoom reports whether an acceptor that holds held for the key must have
+// room to take q. What a promise was given for, or an answer waits for, never
+// does: it is for such that room is kept in reserve.
+func (q *Request) NeedsRoom(held Record) bool {
+	return q.Grows && (q.Kind == KindPrepare || held.Ballot.Less(q.Record.Ballot))
 }
 
 // Verdict is how an acceptor, or the way to it, answered.
@@ -87,6 +97,8 @@ const (
 	// VerdictStale: the acceptor did nothing, since it knows a newer disk of the
 	// group than the sender did; Disks tells which.
 	VerdictStale
+	// VerdictFull: the acceptor did nothing, since q.NeedsRoom and its disk is full.
+	VerdictFull
 	// VerdictLost: no answer; the request may have been taken, or may be yet.
 	VerdictLost
 	// VerdictUnsent: the request never left this process.
@@ -104,6 +116,8 @@ func (v Verdict) String() string {
 		return "unable"
 	case VerdictStale:
 		return "stale"
+	case VerdictFull:
+		return "full"
 	case VerdictLost:
 		return "lost"
 	case VerdictUnsent:
@@ -136,7 +150,7 @@ func (r Reply) provesNotApplied() bool {
 	switch r.Verdict {
 	case VerdictUnsent:
 		return true
-	case VerdictRefused, VerdictUnable, VerdictStale:
+	case VerdictRefused, VerdictUnable, VerdictStale, VerdictFull:
 		return r.Sole
 	case VerdictYes, VerdictLost:
 	}

@@ -26,6 +26,10 @@ import (
 // ErrUnavailable says that no quorum answered and that nothing was applied.
 var ErrUnavailable = errors.New("no quorum of the partition answered; nothing was applied")
 
+// ErrNoSpace says that two acceptors have no room for the change, and that
+// nothing was applied.
+var ErrNoSpace = errors.New("the disks of two nodes of the partition are full; nothing was applied")
+
 // ErrUnknown says that the change may or may not take effect.
 var ErrUnknown = errors.New("the outcome of the change is unknown")
 

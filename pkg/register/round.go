@@ -41,6 +41,7 @@ type Spec struct {
 	Key       string
 	Change    Change     // nil reads
 	Rewrite   bool       // with a nil Change: write back, at a fresh ballot, what is there
+	Grows     bool       // the Change makes data grow: two acceptors must have room for it
 	Order     [Seats]int // the seats, in the order in which to prefer them
 }
 
@@ -91,6 +92,7 @@ type Round struct {
 	refusal   error  // phaseAccept: proposal is the current record, written back before refusing
 	own       bool   // phaseAccept: proposal is the change's result
 	resolving bool   // reading to learn what became of op
+	pressing  bool   // read repair was refused for want of room: the next one draws on the reserve
 	op        Ballot
 
 	attempts, noQuorum, rereads int
@@ -112,6 +114,17 @@ func (p *poll) outstanding() int {
 	n := 0
 	for s := range Seats {
 		if p.asked[s] && !p.answered[s] {
+			n++
+		}
+	}
+	return n
+}
+
+// full counts the acceptors that refused for want of room.
+func (p *poll) full() int {
+	n := 0
+	for s := range Seats {
+		if p.replies[s].Verdict == VerdictFull {
 			n++
 		}
 	}
@@ -140,7 +153,7 @@ func (r *Round) Pausing() (attempts int, pausing bool) {
 }
 
 // Outcome returns the record that the operation read or wrote, once Done. The
-// error is the change's refusal, ErrUnavailable or ErrUnknown.
+// error is the change's refusal, ErrUnavailable, ErrNoSpace or ErrUnknown.
 func (r *Round) Outcome() (Record, error) { return r.result, r.err }
 
 // ThirdAsked reports whether more than two acceptors were asked.
@@ -338,7 +351,11 @@ func (r *Round) send(seat int) {
 		q.Kind = KindRead
 	case phasePrepare:
 		q.Kind, q.Ballot = KindPrepare, r.ballot
-	case phaseForward, phaseAccept:
+		q.Grows = r.spec.Grows && r.spec.Change != nil
+	case phaseForward:
+		q.Kind, q.Record = KindAccept, r.proposal
+		q.Grows = !r.proposal.Tombstone && !r.pressing // the third may hold it already
+	case phaseAccept: // for which room was promised
 		q.Kind, q.Record = KindAccept, r.proposal
 	case phasePause, phaseDone:
 		panic("register: a finished round has nothing to ask")

@@ -46,7 +46,7 @@ func (r *Round) judgeRead() {
 		r.finishRead(hi)
 	case r.settled(hiSeat):
 		if loSeat != SeatW { // the witness holds nothing that both data replicas have
-			r.lazy(loSeat, Request{Kind: KindAccept, Record: hi})
+			r.lazy(loSeat, Request{Kind: KindAccept, Record: hi, Grows: !hi.Tombstone})
 		}
 		r.finishRead(hi)
 	default:
@@ -95,7 +95,12 @@ func (r *Round) onForward() {
 		}
 	}
 	r.askThird()
-	if r.poll.outstanding() == 0 {
+	switch {
+	case r.poll.outstanding() > 0:
+	case r.poll.full() > 0 && !r.pressing:
+		r.pressing = true
+		r.begin()
+	default:
 		r.retryNoQuorum()
 	}
 }

@@ -27,8 +27,11 @@ func appendX(old []byte) ([]byte, error) { return append(slices.Clip(old), 'x'),
 // anyReply draws a reply as it might come from a sound acceptor, or get lost.
 func anyReply(t *rapid.T, q Request) Reply {
 	r := Reply{Verdict: rapid.SampledFrom([]Verdict{
-		VerdictYes, VerdictYes, VerdictYes, VerdictRefused, VerdictUnable, VerdictStale, VerdictLost, VerdictUnsent,
+		VerdictYes, VerdictYes, VerdictYes, VerdictRefused, VerdictUnable, VerdictFull, VerdictStale, VerdictLost, VerdictUnsent,
 	}).Draw(t, "verdict")}
+	if r.Verdict == VerdictFull && !q.Grows {
+		r.Verdict = VerdictUnable
+	}
 	r.Sole = rapid.Bool().Draw(t, "sole")
 	switch r.Verdict {
 	case VerdictYes:
@@ -47,7 +50,7 @@ func anyReply(t *rapid.T, q Request) Reply {
 		for seat := range r.Disks {
 			r.Disks[seat] = rapid.Uint32Range(0, 3).Draw(t, "disk")
 		}
-	case VerdictUnable, VerdictLost, VerdictUnsent:
+	case VerdictUnable, VerdictFull, VerdictLost, VerdictUnsent:
 	}
 	return r
 }
@@ -61,6 +64,7 @@ func TestRoundWithAnyReplies(t *testing.T) {
 		switch rapid.IntRange(0, 2).Draw(t, "what") {
 		case 0:
 			spec.Change = appendX
+			spec.Grows = rapid.Bool().Draw(t, "grows")
 		case 1:
 			spec.Rewrite = true
 		}
@@ -151,8 +155,12 @@ func (h *harness) judge(t *rapid.T, spec Spec, yes map[Ballot]map[int]bool) {
 	case err == nil && spec.Change != nil && rec.Op == rec.Ballot && h.ballots[rec.Ballot] && !h.resolving:
 		require.Len(t, yes[rec.Ballot], 2, "done without two yes")
 	case err == nil:
-	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrUnknown):
+	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrUnknown), errors.Is(err, ErrNoSpace):
 		require.Equal(t, Record{}, rec)
+		if errors.Is(err, ErrNoSpace) {
+			require.True(t, spec.Grows, "only what grows needs room")
+			require.Empty(t, yes[h.proposal.Ballot], "taken by one: that is not certain")
+		}
 		if errors.Is(err, ErrUnknown) {
 			require.NotNil(t, spec.Change, "a read is never unknown")
 		}
@@ -237,6 +245,7 @@ func TestProofOfNotApplied(t *testing.T) {
 		VerdictYes:     {false, false},
 		VerdictRefused: {false, true},
 		VerdictUnable:  {false, true},
+		VerdictFull:    {false, true},
 		VerdictLost:    {false, false},
 		VerdictUnsent:  {true, true},
 	} {

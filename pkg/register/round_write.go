@@ -6,6 +6,11 @@ func (r *Round) onPrepare(seat int) {
 		r.retry()
 		return
 	}
+	if r.poll.full() == 2 && !r.resolving {
+		// No accept is at stake: one that left before was proven not applied.
+		r.finish(Record{}, ErrNoSpace)
+		return
+	}
 	if !r.havePair(seat) {
 		return
 	}
@@ -92,7 +97,7 @@ func (r *Round) thirdCanHelp() bool {
 		switch r.poll.replies[s].Verdict {
 		case VerdictRefused:
 			refused++
-		case VerdictUnable, VerdictStale, VerdictLost, VerdictUnsent:
+		case VerdictUnable, VerdictStale, VerdictFull, VerdictLost, VerdictUnsent:
 			failed++
 		case VerdictYes:
 		}

@@ -23,6 +23,7 @@ import (
 //	hedge | resume | expire OP
 //	forget OP                           forget what the handoff delivered
 //	crash | restart SEAT
+//	full | room SEAT                    its disk is too full for data to grow, or has room again
 //	clock N                             the time, in microseconds
 //	wrong SEAT N                        that acceptor's clock is N microseconds ahead
 //	astray SEAT N                       have it promise the ballot N.99
@@ -66,6 +67,8 @@ func (w *world) command(d *datadriven.TestData) string {
 		w.seats[seatOf(w.t, arg(d, 0))].up = false
 	case "restart":
 		w.start(seatOf(w.t, arg(d, 0)))
+	case "full", "room":
+		w.seats[seatOf(w.t, arg(d, 0))].full = d.Cmd == "full"
 	case "clock":
 		w.now = int64(number(w.t, arg(d, 0)))
 	case "wrong":
@@ -101,7 +104,7 @@ func (w *world) launch(d *datadriven.TestData) {
 	if len(d.CmdArgs) > 1 && len(d.CmdArgs[1].Vals) == 0 {
 		text = arg(d, 1)
 	}
-	spec := Spec{Rewrite: d.Cmd == "rewrite"}
+	spec := Spec{Rewrite: d.Cmd == "rewrite", Grows: d.Cmd == "create" || d.Cmd == "append"}
 	if order, ok := d.Arg("order"); ok {
 		for i, v := range order.Vals {
 			spec.Order[i] = seatOf(w.t, v)

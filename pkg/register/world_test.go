@@ -26,6 +26,7 @@ type world struct {
 type testSeat struct {
 	acceptor *Acceptor
 	up       bool
+	full     bool
 	boots    uint64
 	ahead    int64
 	records  map[string]Record
@@ -94,6 +95,9 @@ const scenarioKey = "k"
 // step has an acceptor answer a request.
 func (w *world) step(seat int, q Request) Reply {
 	s := w.seats[seat]
+	if s.full && q.NeedsRoom(s.records[q.Key]) {
+		return Reply{Verdict: VerdictFull}
+	}
 	reply, effects := s.acceptor.Step(w.now+s.ahead, q, s.records[q.Key])
 	if effects.Put {
 		s.records[q.Key] = q.Record

@@ -45,6 +45,9 @@ const (
 	flagStale                 // reply: the group's disks follow
 )
 
+// growsBit, in the byte of a request's kind, is its Grows.
+const growsBit = 1 << 7
+
 // AppendRequests appends the encoded frame to b.
 func AppendRequests(b []byte, f RequestFrame) []byte {
 	b = append(b, frameVersion)
@@ -53,7 +56,11 @@ func AppendRequests(b []byte, f RequestFrame) []byte {
 	b = binary.AppendUvarint(b, uint64(len(f.Requests)))
 	for i := range f.Requests {
 		q := &f.Requests[i]
-		b = append(b, byte(q.Kind))
+		kind := byte(q.Kind)
+		if q.Grows {
+			kind |= growsBit
+		}
+		b = append(b, kind)
 		b = binary.AppendUvarint(b, uint64(q.Partition))
 		b = appendString(b, q.Key)
 		b = appendDisks(b, q.Disks)
@@ -83,7 +90,12 @@ func DecodeRequests(b []byte) (RequestFrame, error) {
 	}
 	f.Requests = make([]register.Request, 0, min(n, len(d.b)))
 	for range n {
-		q := register.Request{Kind: register.Kind(d.byte()), Partition: uint16(d.uvarint(1<<16 - 1)), Key: d.string(), Disks: d.disks()}
+		kind := d.byte()
+		q := register.Request{Kind: register.Kind(kind &^ growsBit), Grows: kind&growsBit != 0}
+		q.Partition, q.Key, q.Disks = uint16(d.uvarint(1<<16-1)), d.string(), d.disks()
+		if q.Grows && q.Kind != register.KindPrepare && q.Kind != register.KindAccept {
+			d.fail("a message that can't ask for room asks for it")
+		}
 		switch q.Kind {
 		case register.KindRead:
 		case register.KindPrepare, register.KindChosen, register.KindBar, register.KindCollect:
@@ -159,7 +171,7 @@ func DecodeReplies(b []byte, want int) ([]register.Reply, error) {
 		r := &replies[i]
 		r.Verdict = register.Verdict(d.byte())
 		flags := d.byte()
-		if r.Verdict < register.VerdictYes || r.Verdict > register.VerdictStale {
+		if r.Verdict < register.VerdictYes || r.Verdict > register.VerdictFull {
 			d.fail("a verdict that no node gives")
 		}
 		r.Record = d.record(flags)

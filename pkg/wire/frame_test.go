@@ -49,6 +49,9 @@ func requests() *rapid.Generator[register.Request] {
 		case register.KindAccept:
 			q.Record = records().Draw(t, "record")
 		}
+		if q.Kind == register.KindPrepare || q.Kind == register.KindAccept {
+			q.Grows = rapid.Bool().Draw(t, "grows")
+		}
 		return q
 	})
 }
@@ -56,7 +59,7 @@ func requests() *rapid.Generator[register.Request] {
 func replies() *rapid.Generator[register.Reply] {
 	return rapid.Custom(func(t *rapid.T) register.Reply {
 		r := register.Reply{
-			Verdict: rapid.SampledFrom([]register.Verdict{register.VerdictYes, register.VerdictRefused, register.VerdictUnable, register.VerdictStale}).Draw(t, "verdict"),
+			Verdict: rapid.SampledFrom([]register.Verdict{register.VerdictYes, register.VerdictRefused, register.VerdictUnable, register.VerdictStale, register.VerdictFull}).Draw(t, "verdict"),
 			Chosen:  rapid.Bool().Draw(t, "chosen"),
 			Epoch:   rapid.Uint64().Draw(t, "epoch"),
 		}
@@ -157,8 +160,11 @@ func TestRefusedFrames(t *testing.T) {
 		return c
 	}
 	for name, frame := range map[string][]byte{
-		"another version":         changed(0, 2),
-		"an unknown kind":         changed(8, 9), // version, length, "db-0", partitions, count
+		"another version": changed(0, 2),
+		"an unknown kind": changed(8, 9), // version, length, "db-0", partitions, count
+		"a read that grows": wire.AppendRequests(nil, wire.RequestFrame{
+			Requests: []register.Request{{Kind: register.KindRead, Key: "k", Grows: true}},
+		}),
 		"an accept of a blank":    accept(register.Record{}),
 		"a ballot below its op":   accept(register.Record{Ballot: b, Op: register.Ballot{Time: 8}}),
 		"a ballot without a time": accept(register.Record{Ballot: register.Ballot{Proposer: 1}, Op: register.Ballot{Proposer: 1}}),
@@ -185,6 +191,7 @@ func FuzzDecodeRequests(f *testing.F) {
 	f.Add(wire.AppendRequests(nil, wire.RequestFrame{To: "db-0", Partitions: 64, Requests: []register.Request{
 		{Kind: register.KindRead, Partition: 63, Key: "ada"},
 		{Kind: register.KindPrepare, Key: "ada", Ballot: b},
+		{Kind: register.KindPrepare, Key: "ada", Ballot: b, Grows: true},
 		{Kind: register.KindAccept, Key: "ada", Record: register.Record{Ballot: b, Op: b, Doc: []byte("{}")}},
 		{Kind: register.KindAccept, Key: "ada", Record: register.Record{Ballot: b, Op: register.Ballot{Time: 3}, Tombstone: true}},
 		{Kind: register.KindChosen, Key: "ada", Ballot: b},
@@ -209,7 +216,8 @@ func FuzzDecodeReplies(f *testing.F) {
 		{Verdict: register.VerdictYes, Record: register.Record{Ballot: b, Op: b, Doc: []byte("{}")}, Chosen: true, Epoch: 9},
 		{Verdict: register.VerdictRefused, Highest: b, Held: b, Floor: b},
 		{Verdict: register.VerdictUnable},
-	}), 3)
+		{Verdict: register.VerdictFull},
+	}), 4)
 	f.Fuzz(func(t *testing.T, data []byte, want int) {
 		got, err := wire.DecodeReplies(data, max(0, min(want, wire.MaxMessages)))
 		if err != nil {

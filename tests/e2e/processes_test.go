@@ -31,6 +31,8 @@ func TestPrograms(t *testing.T) {
 	const module = "github.com/dyad-db/dyad"
 	bin := proc.Build(t, "-tags", "nomsgpack", module+"/gateway/cmd/gateway", module+"/dbnode/cmd/dbnode")
 	t.Run("killed, they keep what was acknowledged", func(t *testing.T) { testKilled(t, startProcesses(t, bin)) })
+	t.Run("a failed sync ends the node", func(t *testing.T) { testFailedSync(t, startProcesses(t, bin)) })
+	t.Run("no sync, no acknowledgement", func(t *testing.T) { testNoSync(t, startProcesses(t, bin)) })
 	t.Run("wrong starts are refused", func(t *testing.T) { testWrongStarts(t, startProcesses(t, bin)) })
 	t.Run("health check", func(t *testing.T) { testHealthCheck(t, startProcesses(t, bin)) })
 }

@@ -155,6 +155,15 @@ func (p *Process) Stop() {
 	}
 }
 
+// WaitEnd waits until the child has ended by itself, for 30 s at most, and
+// returns what it ended with: nil for exit code 0.
+func (p *Process) WaitEnd() error {
+	p.tb.Helper()
+	p.told = true
+	p.gone("it was to end by itself")
+	return p.err
+}
+
 // Freeze halts the child with SIGSTOP, and returns once it stands still.
 func (p *Process) Freeze() {
 	p.tb.Helper()

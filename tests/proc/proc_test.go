@@ -152,3 +152,13 @@ func TestOrphanHelper(t *testing.T) {
 	go panic("planned") // on a goroutine of its own: no cleanup of the test runs
 	<-time.After(patience)
 }
+
+// TestWaitEnd: a child that is to end by itself doesn't fail its test.
+func TestWaitEnd(t *testing.T) {
+	j := &judge{TB: t}
+	p := Start(j, t.TempDir(), "ending", child(t), "-exit", "3")
+	var exit *exec.ExitError
+	require.ErrorAs(t, p.WaitEnd(), &exit)
+	require.Equal(t, 3, exit.ExitCode())
+	require.Empty(t, j.end())
+}

@@ -23,7 +23,7 @@ const (
 	NotFound           Outcome = "not found"           // 404
 	PreconditionFailed Outcome = "precondition failed" // 412
 	Rejected           Outcome = "rejected"            // any other 4xx: the request itself is wrong
-	Unavailable        Outcome = "unavailable"         // 503, or no connection: nothing was applied
+	Unavailable        Outcome = "unavailable"         // 503, 507, or no connection: nothing was applied
 	Unknown            Outcome = "unknown"             // 504, other 5xx, no whole reply: it may have been applied
 )
 
@@ -110,7 +110,7 @@ func outcome(status int) Outcome {
 		return NotFound
 	case status == http.StatusPreconditionFailed:
 		return PreconditionFailed
-	case status == http.StatusServiceUnavailable:
+	case status == http.StatusServiceUnavailable, status == http.StatusInsufficientStorage:
 		return Unavailable
 	case status >= 400 && status < 500:
 		return Rejected

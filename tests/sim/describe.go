@@ -32,7 +32,7 @@ func describeReply(r *register.Reply) string {
 			describeBallot(r.Highest), describeBallot(r.Held), describeBallot(r.Floor))
 	case register.VerdictStale:
 		return fmt.Sprintf("stale: disks %v", r.Disks)
-	case register.VerdictUnable, register.VerdictLost, register.VerdictUnsent:
+	case register.VerdictUnable, register.VerdictFull, register.VerdictLost, register.VerdictUnsent:
 	}
 	return r.Verdict.String()
 }

@@ -191,7 +191,7 @@ func (s *sim) launch(o *operation) {
 	k := s.keys[o.key]
 	spec := register.Spec{Partition: k.partition, Key: k.name, Rewrite: o.kind == opRewrite, Order: o.order}
 	if o.kind != opRead && o.kind != opRewrite {
-		spec.Change = o.change
+		spec.Change, spec.Grows = o.change, o.kind != opDelete
 	}
 	if s.out != nil {
 		s.tracef("%s starts", o)

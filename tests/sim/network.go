@@ -155,6 +155,9 @@ func (s *sim) arrangeFaults() {
 	if p.restarts > 0 {
 		s.every(p.restarts, func() { s.gateways[s.rng.IntN(len(s.gateways))].restart() })
 	}
+	if p.full > 0 {
+		s.every(p.full, func() { s.nodes[s.rng.IntN(len(s.nodes))].fill() })
+	}
 	if p.flood {
 		s.every(8*millisecond, func() { s.nodes[s.rng.IntN(len(s.nodes))].flood() })
 	}

@@ -23,6 +23,7 @@ type node struct {
 	disk  *mem.Disk
 
 	up        bool
+	full      bool // the disk is: data may not grow
 	exchanged bool // the disk was, and not every peer knows the one it has now
 	boots     uint64
 	store     *mem.Manual
@@ -69,6 +70,7 @@ func (n *node) start() {
 	if err != nil {
 		panic(err)
 	}
+	n.replica.SetReadOnly(n.full)
 	n.up, n.syncing, n.handing = true, false, nil
 	n.inbox = nil
 	n.rounds = n.sim.newProposer(&n.clock)
@@ -111,6 +113,25 @@ func (n *node) stop(clean bool) {
 	n.sim.tracef("n%d crashes; %d of %d unsynced writes are kept", n.id, kept, waiting)
 	n.store.SyncN(kept)
 	n.disk.Crash()
+}
+
+// fill makes the disk full for a while; others may be at the same time.
+func (n *node) fill() {
+	if !n.full {
+		n.setFull(true)
+		n.sim.after(n.sim.spread(n.sim.profile.full), func() { n.setFull(false) })
+	}
+}
+
+func (n *node) setFull(full bool) {
+	if n.full == full {
+		return
+	}
+	n.sim.tracef("n%d's disk is full: %v", n.id, full)
+	n.full = full
+	if n.up {
+		n.replica.SetReadOnly(full)
+	}
 }
 
 // loseDisk leaves a stopped node with a blank disk, or with a copy made before
@@ -208,8 +229,8 @@ func (n *node) serve() {
 	barred := n.note(requests)
 	n.replica.Serve(requests, func(replies []register.Reply) {
 		for i := range replies {
-			if barred[i] && replies[i].Verdict == register.VerdictYes {
-				n.sim.oracle.violate("n%d voted while it was not rebuilt: %s", n.id, describe(&requests[i]))
+			if barred[i] != "" && replies[i].Verdict == register.VerdictYes {
+				n.sim.oracle.violate("n%d %s: %s", n.id, barred[i], describe(&requests[i]))
 			}
 		}
 		if replies == nil || !n.up || n.boots != boots {
@@ -222,18 +243,30 @@ func (n *node) serve() {
 	n.planSync()
 }
 
-// note tells the oracle what is about to be served, and returns which requests
-// the node must not answer, since it is not rebuilt.
-func (n *node) note(requests []register.Request) (barred []bool) {
-	barred = make([]bool, len(requests))
-	for i, q := range requests {
-		if q.Kind == register.KindCollect {
-			n.sim.oracle.collected[q.Partition] = n.sim.now
+// note tells the oracle what is about to be served, and returns for each request
+// what would be wrong if the node said yes to it.
+func (n *node) note(requests []register.Request) []string {
+	barred := make([]string, len(requests))
+	for i := range requests {
+		if requests[i].Kind == register.KindCollect {
+			n.sim.oracle.collected[requests[i].Partition] = n.sim.now
 		}
-		asksForVote := q.Kind == register.KindRead || q.Kind == register.KindPrepare
-		barred[i] = asksForVote && (!n.replica.Admitted() || n.replica.Joining(q.Partition))
+		barred[i] = n.barred(&requests[i])
 	}
 	return barred
+}
+
+// barred tells what would be wrong if the node said yes to q now.
+func (n *node) barred(q *register.Request) string {
+	switch {
+	case q.Kind != register.KindRead && q.Kind != register.KindPrepare:
+		return ""
+	case !n.replica.Admitted() || n.replica.Joining(q.Partition):
+		return "voted while it was not rebuilt"
+	case n.full && q.Grows:
+		return "promised room that it doesn't have"
+	}
+	return ""
 }
 
 // planSync makes what was written durable some time later.

@@ -36,7 +36,7 @@ type oracle struct {
 
 	collected map[uint16]int64 // by partition: when a tombstone was last dropped, or may have been
 
-	known, unknown, failed int
+	known, unknown, failed, noSpace int
 }
 
 // longestCalm is more than what a message and its sync take when nothing is wrong.
@@ -168,6 +168,12 @@ func (o *oracle) returned(op *operation, rec register.Record, err error) {
 		o.failed++
 		if op.must {
 			o.violate("%s found no quorum though all is healed", op)
+		}
+		return
+	case errors.Is(err, register.ErrNoSpace):
+		o.noSpace++
+		if op.must || op.kind != opCreate && op.kind != opAppend {
+			o.violate("%s found no room though it needs none, or all is healed", op)
 		}
 		return
 	case op.kind == opRead:

@@ -404,6 +404,30 @@ var plants = []plant{
 		return Reply{Verdict: VerdictUnable}`, "	if a.Joining() && !Planted(\"joining-votes\") {\n		return Reply{Verdict: VerdictUnable}"}},
 	},
 	{
+		name: "full-accept-not-applied", what: "a change whose accept a full node refuses is called not applied, whatever the other said",
+		edits: []edit{
+			{roundGo, `	case phaseAccept: // for which room was promised
+`, `	case phaseAccept: // for which room was promised
+		q.Grows = PLANTED && r.own
+`},
+			{writeGo, `	if r.thirdCanHelp() {
+		r.askThird()`, `	if PLANTED && r.own && r.poll.full() > 0 {
+		r.finish(Record{}, ErrNoSpace)
+		return
+	}
+	if r.thirdCanHelp() {
+		r.askThird()`},
+		},
+	},
+	{
+		name: "full-counts-as-held", what: "the witness forgets a hint for which a data replica has no room",
+		edits: []edit{{handoffGo, `	case reply.Verdict == VerdictYes:`, `	case reply.Verdict == VerdictYes, PLANTED && reply.Verdict == VerdictFull:`}},
+	},
+	{
+		name: "full-takes-prepares", what: "a full node promises room",
+		edits: []edit{{messageGo, `(q.Kind == KindPrepare ||`, `(q.Kind == KindPrepare && !PLANTED ||`}},
+	},
+	{
 		name: "difference-read", what: "anti-entropy reads what differs instead of rewriting it",
 		edits: []edit{{entropyGo, `Key: key, Rewrite: true, Above`, `Key: key, Rewrite: !register.Planted("difference-read"), Above`}},
 	},

@@ -35,6 +35,7 @@ type profile struct {
 	hello    int64  // mean time between two hellos of a node
 	collect  int64  // mean time between two looks for tombstones
 	compare  int64  // mean time between two comparisons of the data replicas
+	full     int64  // mean time between a node's disk getting full, and mean time it stays so; 0 for never
 	restarts int64  // mean time between restarts of a gateway, 0 for none
 	skew     int64  // clocks are off by up to this
 	frozen   chance // that a clock stands still for long
@@ -82,6 +83,9 @@ func draw(r *rand.Rand) profile {
 		p.racing(r)
 	default:
 		p.hot(r)
+	}
+	if !p.calm {
+		p.full = pick(r, 0, 0, millisecond, 4*millisecond, 20*millisecond)
 	}
 	return p
 }

@@ -35,6 +35,7 @@ type Result struct {
 	Operations int      // that ended with a known outcome
 	Unknown    int      // writes whose outcome was unknown
 	Failed     int      // that ended without a quorum
+	NoSpace    int      // writes that ended because two disks were full
 	Events     int
 }
 
@@ -75,7 +76,7 @@ func Run(seed uint64, out io.Writer) Result {
 		s.tracef("VIOLATION %s", v)
 	}
 	o := &s.oracle
-	return Result{seed, o.violations, o.known, o.unknown, o.failed, s.events}
+	return Result{seed, o.violations, o.known, o.unknown, o.failed, o.noSpace, s.events}
 }
 
 // play runs all of it; a panic is a violation like any other.
@@ -230,6 +231,7 @@ func (s *sim) settle() {
 	s.healed = true
 	s.profile.latency, s.profile.sync, s.profile.hedge = 100, 100, 20*millisecond
 	for _, n := range s.nodes {
+		n.setFull(false)
 		if !n.up {
 			n.start()
 		}

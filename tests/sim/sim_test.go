@@ -46,9 +46,9 @@ func TestSim(t *testing.T) {
 	}
 	start := time.Now()
 	sum := runSeeds(t, base)
-	t.Logf("seeds %d to %d: %d runs in %v, %.0f a second, %d bad; operations: %d with a known outcome, %d unknown, %d without a quorum; %d events",
+	t.Logf("seeds %d to %d: %d runs in %v, %.0f a second, %d bad; operations: %d with a known outcome, %d unknown, %d without a quorum, %d without room; %d events",
 		base, base+sum.runs-1, sum.runs, time.Since(start).Round(time.Millisecond), float64(sum.runs)/time.Since(start).Seconds(), sum.bad,
-		sum.operations, sum.unknown, sum.failed, sum.events)
+		sum.operations, sum.unknown, sum.failed, sum.noSpace, sum.events)
 }
 
 func freshSeed() uint64 {
@@ -57,7 +57,7 @@ func freshSeed() uint64 {
 	return binary.BigEndian.Uint64(b[:]) >> 16
 }
 
-type totals struct{ runs, bad, operations, unknown, failed, events uint64 }
+type totals struct{ runs, bad, operations, unknown, failed, noSpace, events uint64 }
 
 // runSeeds runs seeds from base on until the flags say so, or one fails.
 func runSeeds(t *testing.T, base uint64) totals {
@@ -85,6 +85,7 @@ func runSeeds(t *testing.T, base uint64) totals {
 				sum.operations += uint64(r.Operations)
 				sum.unknown += uint64(r.Unknown)
 				sum.failed += uint64(r.Failed)
+				sum.noSpace += uint64(r.NoSpace)
 				sum.events += uint64(r.Events)
 				if len(r.Violations) > 0 {
 					sum.bad++

@@ -157,6 +157,9 @@ func (v view) Usage() (int64, error) {
 	return size, err
 }
 
+// Space is without a bound: memory is not watched.
+func (v view) Space() (store.Space, error) { return store.Space{}, nil }
+
 // Compact does nothing: memory holds each record once.
 func (v view) Compact() error {
 	_, _, err := v.content()

@@ -141,6 +141,54 @@ func (_c *Users_Read_Call) RunAndReturn(run func(context.Context, string) ([]byt
 	return _c
 }
 
+// Remove provides a mock function with given fields: ctx, id, change
+func (_m *Users) Remove(ctx context.Context, id string, change register.Change) error {
+	ret := _m.Called(ctx, id, change)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Remove")
+	}
+
+	var r0 error
+	if rf, ok := ret.Get(0).(func(context.Context, string, register.Change) error); ok {
+		r0 = rf(ctx, id, change)
+	} else {
+		r0 = ret.Error(0)
+	}
+
+	return r0
+}
+
+// Users_Remove_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Remove'
+type Users_Remove_Call struct {
+	*mock.Call
+}
+
+// Remove is a helper method to define mock.On call
+//   - ctx context.Context
+//   - id string
+//   - change register.Change
+func (_e *Users_Expecter) Remove(ctx interface{}, id interface{}, change interface{}) *Users_Remove_Call {
+	return &Users_Remove_Call{Call: _e.mock.On("Remove", ctx, id, change)}
+}
+
+func (_c *Users_Remove_Call) Run(run func(ctx context.Context, id string, change register.Change)) *Users_Remove_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(context.Context), args[1].(string), args[2].(register.Change))
+	})
+	return _c
+}
+
+func (_c *Users_Remove_Call) Return(_a0 error) *Users_Remove_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Users_Remove_Call) RunAndReturn(run func(context.Context, string, register.Change) error) *Users_Remove_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // NewUsers creates a new instance of Users. It also registers a testing interface on the mock and a cleanup function to assert the mocks expectations.
 // The first argument is typically a *testing.T value.
 func NewUsers(t interface {
