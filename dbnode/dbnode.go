@@ -34,6 +34,7 @@ const (
 	collectIdle = time.Second
 	entropyIdle = 5 * time.Second
 	rebuildIdle = 250 * time.Millisecond
+	mendIdle    = 250 * time.Millisecond
 	helloIdle   = 50 * time.Millisecond // until admitted; then memberWorker waits longer
 )
 
@@ -65,6 +66,7 @@ type Node struct {
 	replica *replica.Replica
 	peers   *peers
 	entropy *repair.AntiEntropy
+	scrub   *repair.Scrub
 	started time.Time
 }
 
@@ -160,8 +162,12 @@ func (n *Node) startWorkers(ctx context.Context, wg *sync.WaitGroup, driver *dri
 	n.entropy = repair.NewAntiEntropy(n.number, n.places, n.peers, n.peers, driver, n.replica.AnyJoining, repair.QuietTime, n.cfg.Logger)
 	start("anti-entropy", n.entropy, entropyIdle)
 	start("rebuild", repair.NewRebuild(n.number, n.places, n.replica, n.peers, driver, n.replica.Admitted, n.cfg.Logger), rebuildIdle)
+	start("damage", repair.NewMender(n.number, n.places, n.replica, n.peers, driver, n.cfg.Logger), mendIdle)
+	n.scrub = repair.NewScrub(n.places, n.replica)
+	start("scrub", n.scrub, repair.ScrubIdle)
 	member := membership.NewMember(n.number, n.replica, n.replica, n.peers, n.cfg.Logger)
 	start("membership", &memberWorker{member: member, admitted: n.replica.Admitted, fail: fail}, helloIdle)
+	start("leave", &leaveWorker{lost: n.replica.Lost, member: member, fail: fail}, leaveIdle)
 }
 
 // Close seals the replica and closes the store. It is for a node that is not

@@ -94,6 +94,7 @@ func (o operator) Status() (wire.NodeStatus, error) {
 		AsData:        wire.Messages(s.AsData),
 		AsWitness:     wire.Messages(s.AsWitness),
 		Unreadable:    s.Unreadable,
+		Scrub:         n.scrubStatus(),
 	}, nil
 }
 
@@ -128,4 +129,13 @@ func (n *Node) hints(byPartition map[int]replica.Holding) []wire.HintHolding {
 		out = append(out, *sums[key])
 	}
 	return out
+}
+
+// scrubStatus tells what the scrub found; "damaged" counts what a request met, too.
+func (n *Node) scrubStatus() wire.Scrub {
+	s, damage := n.scrub, n.replica.DamageCount()
+	return wire.Scrub{
+		Passes: s.Passes.Load(), Last: s.Last.Load(), Checked: s.Checked.Load(),
+		Damaged: damage.Found, Healed: damage.Healed,
+	}
 }

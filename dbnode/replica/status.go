@@ -52,6 +52,7 @@ func (r *Replica) Status() Status {
 	}
 	for id, p := range r.parts {
 		p.mu.Lock()
+		_ = r.count(p) // an error is kept for Lost; the sums are then of what can be read
 		held := p.held
 		p.mu.Unlock()
 		if p.seat != register.SeatW {

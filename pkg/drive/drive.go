@@ -74,6 +74,7 @@ type Request struct {
 	Key      string
 	Change   register.Change // nil reads
 	Rewrite  bool            // with a nil Change: write back what is there at a fresh ballot
+	Fill     bool            // with Rewrite: where nothing is held, write a tombstone
 	Prefer   []int           // seats to prefer, before all others; may be empty
 	Above    register.Ballot // the round's ballots are above it
 	Deadline time.Time
@@ -96,6 +97,7 @@ func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 		Key:       q.Key,
 		Change:    q.Change,
 		Rewrite:   q.Rewrite,
+		Fill:      q.Fill,
 		Order:     d.order(partition, q.Prefer),
 	}
 	run := run{

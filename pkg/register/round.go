@@ -41,6 +41,7 @@ type Spec struct {
 	Key       string
 	Change    Change     // nil reads
 	Rewrite   bool       // with a nil Change: write back, at a fresh ballot, what is there
+	Fill      bool       // with Rewrite: where nothing is held, write a tombstone, which says the same
 	Order     [Seats]int // the seats, in the order in which to prefer them
 }
 

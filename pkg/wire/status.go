@@ -51,6 +51,16 @@ type NodeStatus struct {
 	AsData        Messages      `json:"as_data"`    // messages taken as data replica
 	AsWitness     Messages      `json:"as_witness"` // messages taken as witness
 	Unreadable    int64         `json:"unreadable"` // requests refused for a damaged record
+	Scrub         Scrub         `json:"scrub"`
+}
+
+// Scrub is what reading all records over and over came to since the start.
+type Scrub struct {
+	Passes  int64 `json:"passes"`  // through all records of the node
+	Last    int64 `json:"last"`    // end of the last pass, microseconds since the Unix epoch; 0 before
+	Checked int64 `json:"checked"` // records read
+	Damaged int64 `json:"damaged"` // damaged records found, by whatever met them
+	Healed  int64 `json:"healed"`  // of these, replaced from the other nodes
 }
 
 // HintCount returns the hints that the node holds, tombstones included.
