@@ -155,6 +155,9 @@ func (s *sim) arrangeFaults() {
 	if p.restarts > 0 {
 		s.every(p.restarts, func() { s.gateways[s.rng.IntN(len(s.gateways))].restart() })
 	}
+	if p.rot > 0 {
+		s.every(p.rot, s.rotOne)
+	}
 	if p.flood {
 		s.every(8*millisecond, func() { s.nodes[s.rng.IntN(len(s.nodes))].flood() })
 	}
@@ -163,6 +166,10 @@ func (s *sim) arrangeFaults() {
 		s.every(p.hello, n.hello)
 		s.every(p.collect, n.collect)
 		s.every(p.compare, n.compare)
+		if p.rot > 0 {
+			s.every(p.scrub, n.scrub)
+			s.every(p.scrub, n.mend)
+		}
 	}
 }
 

@@ -36,6 +36,9 @@ type node struct {
 	older                                       []*mem.Disk // copies of the disk as it was before its last starts, the newest last
 	routines                                    map[*routine]bool
 	greeting, rebuilding, collecting, comparing bool
+
+	rotten  map[string][]byte // records whose stored value a flipped bit made this
+	mending bool
 }
 
 // arrival is a request that was delivered and not yet served.
@@ -72,7 +75,7 @@ func (n *node) start() {
 	n.inbox = nil
 	n.rounds = n.sim.newProposer(&n.clock)
 	n.planSync()
-	n.greeting, n.rebuilding, n.collecting, n.comparing = false, false, false, false
+	n.greeting, n.rebuilding, n.collecting, n.comparing, n.mending = false, false, false, false, false
 	n.sim.tracef("n%d started, boot %d", n.id, n.boots)
 	n.sim.after(1, n.hello)
 }
