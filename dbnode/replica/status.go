@@ -52,7 +52,9 @@ func (r *Replica) Status() Status {
 	}
 	for id, p := range r.parts {
 		p.mu.Lock()
-		_ = r.count(p) // an error is kept for Lost; the sums are then of what can be read
+		if r.Lost() == nil { // else the sums are of what could be read
+			_ = r.count(p)
+		}
 		held := p.held
 		p.mu.Unlock()
 		if p.seat != register.SeatW {

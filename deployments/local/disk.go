@@ -1,7 +1,9 @@
 package local
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -98,6 +100,45 @@ func (d *disk) rollBack() error {
 	}
 	d.memory = d.copied.Clone()
 	return nil
+}
+
+func (d *disk) corrupt(pattern string) error {
+	files, err := filepath.Glob(filepath.Join(d.dir, pattern))
+	if err != nil {
+		return err
+	}
+	if d.dir == "" || len(files) == 0 {
+		return fmt.Errorf("no file %s in %q", pattern, d.dir)
+	}
+	newest := files[len(files)-1] // the names are numbers of six digits, as long as there are few
+	content, err := os.ReadFile(newest)
+	if err != nil {
+		return err
+	}
+	if len(content) == 0 {
+		return fmt.Errorf("%s is empty", newest)
+	}
+	content[len(content)/2] ^= 0xff
+	return os.WriteFile(newest, content, 0o600)
+}
+
+func (d *disk) rot(from, to []byte, n int) (int, error) {
+	d.mu.Lock()
+	st := d.open
+	d.mu.Unlock()
+	var ops []store.Op
+	err := st.Scan(from, to, func(key, value []byte) bool {
+		value = bytes.Clone(value)
+		value[len(value)/2] ^= 4
+		ops = append(ops, store.Op{Key: bytes.Clone(key), Value: value})
+		return len(ops) < n
+	})
+	if err != nil {
+		return 0, err
+	}
+	landed := make(chan error, 1)
+	st.Write(ops, func(err error) { landed <- err })
+	return len(ops), <-landed
 }
 
 // crashable is a store that takes no write after its node's crash, so that the
