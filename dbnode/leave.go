@@ -13,7 +13,8 @@ import (
 const leaveIdle = time.Second
 
 // leaveWorker ends a node whose disk can't be read in full, once both peers can
-// vote. Until then it serves what it can.
+// vote. Until then it serves what it can. A write that fails ends it in any case;
+// if that was for a damaged table, the next start comes across it.
 type leaveWorker struct {
 	lost   func() error
 	member *membership.Member

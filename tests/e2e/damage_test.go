@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"net/http"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyad-db/dyad/deployments/local"
+	"github.com/dyad-db/dyad/tests/restclient"
 )
 
 // TestDamagedFile: a byte of each kind of RocksDB's files turns over on one node's
@@ -40,6 +42,55 @@ func TestDamagedFile(t *testing.T) {
 			require.Len(t, aside, 1, "nothing is deleted")
 		})
 	}
+}
+
+// TestDamagedDiskIsKeptWhileAPeerIsAway: it holds the second copy of what the third
+// node lacks. The node serves what it can read of it; it gives it up when both
+// others can vote.
+func TestDamagedDiskIsKeptWhileAPeerIsAway(t *testing.T) {
+	const node, away = 1, 2
+	dir := t.TempDir()
+	c := start(t, local.Config{Dir: dir, Gateway: unhurried})
+	b := c.newBook()
+	b.create(names("u", 120)...)
+	c.compact()
+	c.awaitWhole()
+	require.NoError(t, c.Stop(node))
+	require.NoError(t, c.Corrupt(node, "*.sst"))
+	require.NoError(t, c.Stop(away))
+	c.restart(node)
+
+	served, refused := 0, 0
+	for id, u := range b.users {
+		r := b.client.Get(t.Context(), id)
+		switch r.Outcome {
+		case restclient.OK:
+			require.Equal(t, &u, r.User)
+			served++
+		default:
+			require.Equal(t, http.StatusServiceUnavailable, r.Status, r)
+			refused++
+		}
+	}
+	t.Logf("%d served, %d refused", served, refused)
+	require.Positive(t, served)
+	require.Positive(t, refused)
+	aside := filepath.Join(dir, "db-1", "store.lost-*")
+	found, err := filepath.Glob(aside)
+	require.NoError(t, err)
+	require.Empty(t, found)
+
+	c.restart(away)
+	c.await("the damaged disk is replaced", func() (bool, any) {
+		s := c.status(0)
+		own := s.Nodes[node].Status
+		return s.Whole && own.Incarnation == 2, s.Missing
+	})
+	b.check()
+	c.audit(b.ids())
+	found, err = filepath.Glob(aside)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
 }
 
 // TestRottenRecordsAreHealed while the node runs: bits flip in stored records
