@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/dyad-db/dyad/dbnode/replica"
 	"github.com/dyad-db/dyad/pkg/drive"
 	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/pkg/register"
@@ -18,7 +17,7 @@ const batchDamaged = 32
 
 // Damaged are this node's damaged records; *replica.Replica has them.
 type Damaged interface {
-	Damaged() []replica.Damage
+	Damaged() []register.Damage
 	Disks(partition uint16) register.Incarnations
 	Serve(requests []register.Request, done func([]register.Reply))
 }
@@ -33,7 +32,7 @@ type Mender struct {
 	nodes   drive.Nodes
 	rounds  Rounds
 	places  placement.Map
-	after   replica.Damage // the last one taken up
+	after   register.Damage // the last one taken up
 	logger  *slog.Logger
 }
 
@@ -52,7 +51,7 @@ func (m *Mender) Step(ctx context.Context) (busy bool, err error) {
 		}
 	}
 	if len(batch) == 0 {
-		m.after = replica.Damage{}
+		m.after = register.Damage{}
 		return false, nil
 	}
 	m.after = batch[len(batch)-1]
@@ -72,7 +71,7 @@ func (m *Mender) Step(ctx context.Context) (busy bool, err error) {
 }
 
 // beyond reports whether a comes after b, in the order of Damaged.
-func beyond(a, b replica.Damage) bool {
+func beyond(a, b register.Damage) bool {
 	return a.Partition > b.Partition || a.Partition == b.Partition && a.Key > b.Key
 }
 
@@ -89,7 +88,7 @@ func (m *Mender) canMend(partition uint16) bool {
 var errNotTaken = errors.New("the replacement was not taken; it is tried again")
 
 // mend settles one record and stores the outcome.
-func (m *Mender) mend(ctx context.Context, d replica.Damage) error {
+func (m *Mender) mend(ctx context.Context, d register.Damage) error {
 	own := m.places.Seat(int(d.Partition), m.node)
 	var others []int
 	for seat := range register.Seats {
@@ -112,7 +111,7 @@ func (m *Mender) mend(ctx context.Context, d replica.Damage) error {
 	case replies == nil:
 		return errStopped
 	case replies[0].Verdict == register.VerdictYes:
-		m.logger.Warn("a damaged record was repaired from the other nodes", slog.Int("partition", int(d.Partition)))
+		m.logger.WarnContext(ctx, "a damaged record was repaired from the other nodes", slog.Int("partition", int(d.Partition)))
 		return nil
 	case replies[0].Verdict == register.VerdictRefused && !replies[0].Held.IsZero():
 		return nil // a newer one came first

@@ -11,7 +11,6 @@ import (
 
 	"github.com/dyad-db/dyad/dbnode/repair"
 	"github.com/dyad-db/dyad/dbnode/repair/mocks"
-	"github.com/dyad-db/dyad/dbnode/replica"
 	"github.com/dyad-db/dyad/pkg/drive"
 	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/pkg/register"
@@ -19,12 +18,12 @@ import (
 
 // damagedNode is a node with damaged records, which go when an accept replaces them.
 type damagedNode struct {
-	left    []replica.Damage
+	left    []register.Damage
 	answer  register.Reply // to accepts
 	accepts []register.Request
 }
 
-func (d *damagedNode) Damaged() []replica.Damage { return append([]replica.Damage(nil), d.left...) }
+func (d *damagedNode) Damaged() []register.Damage { return append([]register.Damage(nil), d.left...) }
 
 func (d *damagedNode) Disks(uint16) register.Incarnations { return disks }
 
@@ -53,7 +52,7 @@ type menderFixture struct {
 }
 
 // newMender is node 2: D1 of partition 2, D2 of partition 1, witness of partition 0.
-func newMender(t *testing.T, damaged ...replica.Damage) menderFixture {
+func newMender(t *testing.T, damaged ...register.Damage) menderFixture {
 	t.Helper()
 	places, err := placement.New(3)
 	require.NoError(t, err)
@@ -64,8 +63,8 @@ func newMender(t *testing.T, damaged ...replica.Damage) menderFixture {
 
 var bar = register.Ballot{Time: 77}
 
-func damage(partition uint16, key string) replica.Damage {
-	return replica.Damage{Partition: partition, Key: key, Bar: bar}
+func damage(partition uint16, key string) register.Damage {
+	return register.Damage{Partition: partition, Key: key, Bar: bar}
 }
 
 // TestMenderSettlesWithTheOthers: the round goes to the two other seats, above the
@@ -95,7 +94,7 @@ func TestMenderSettlesWithTheOthers(t *testing.T) {
 // TestMenderTakesTurns: one that can't be repaired doesn't keep others waiting, and
 // is tried again.
 func TestMenderTakesTurns(t *testing.T) {
-	var damaged []replica.Damage
+	var damaged []register.Damage
 	for range 40 { // more than one batch
 		damaged = append(damaged, damage(0, string(rune('A'+len(damaged)))))
 	}

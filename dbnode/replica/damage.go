@@ -18,14 +18,6 @@ const maxDamaged = 1024
 
 var errTooManyDamaged = fmt.Errorf("more than %d records are damaged", maxDamaged)
 
-// Damage is a record whose checksum fails. It is refused to everyone until a
-// record at or above Bar replaces it: see register.Acceptor.StepDamaged.
-type Damage struct {
-	Partition uint16
-	Key       string
-	Bar       register.Ballot
-}
-
 // damages is what a replica knows of its disk's state.
 type damages struct {
 	found  atomic.Int64 // damaged records met since the start
@@ -116,16 +108,16 @@ func (r *Replica) stepDamaged(p *partition, q register.Request, err error) (regi
 
 // Damaged returns the damaged records that are known and not replaced, by
 // partition and key; maxDamaged at most.
-func (r *Replica) Damaged() []Damage {
-	var out []Damage
+func (r *Replica) Damaged() []register.Damage {
+	var out []register.Damage
 	for _, p := range r.parts {
 		p.mu.Lock()
 		for key, bar := range p.damaged {
-			out = append(out, Damage{p.id, key, bar})
+			out = append(out, register.Damage{Partition: p.id, Key: key, Bar: bar})
 		}
 		p.mu.Unlock()
 	}
-	slices.SortFunc(out, func(a, b Damage) int {
+	slices.SortFunc(out, func(a, b register.Damage) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Key, b.Key))
 	})
 	return out

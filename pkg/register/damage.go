@@ -25,6 +25,13 @@ package register
 // outcome as an accept: at a data replica it is the record, at the witness a hint
 // that both data replicas hold and that handoff forgets.
 
+// Damage is a key whose record is damaged at some acceptor.
+type Damage struct {
+	Partition uint16
+	Key       string
+	Bar       Ballot // a record at or above it may replace the damaged one
+}
+
 // DamageBar returns a ballot above all that the acceptor promised, accepted or
 // holds, for any key.
 func (a *Acceptor) DamageBar() Ballot { return Ballot{Time: a.durable.Horizon} }

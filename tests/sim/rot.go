@@ -5,7 +5,7 @@ import (
 	"context"
 
 	"github.com/dyad-db/dyad/dbnode/repair"
-	"github.com/dyad-db/dyad/dbnode/replica"
+	"github.com/dyad-db/dyad/pkg/register"
 )
 
 // rotOne flips a bit in a record on a node's disk, while no other node is in
@@ -96,4 +96,4 @@ func (n *node) mend() {
 }
 
 // Damaged satisfies repair.Damaged.
-func (r *routine) Damaged() []replica.Damage { return r.replica.Damaged() }
+func (r *routine) Damaged() []register.Damage { return r.replica.Damaged() }
