@@ -102,13 +102,15 @@ func (d *disk) rollBack() error {
 	return nil
 }
 
-func (d *disk) corrupt(pattern string) error {
-	files, err := filepath.Glob(filepath.Join(d.dir, pattern))
+// CorruptFile inverts a byte in the middle of the newest file of that pattern in
+// the directory of a store that nobody has open.
+func CorruptFile(dir, pattern string) error {
+	files, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil {
 		return err
 	}
-	if d.dir == "" || len(files) == 0 {
-		return fmt.Errorf("no file %s in %q", pattern, d.dir)
+	if dir == "" || len(files) == 0 {
+		return fmt.Errorf("no file %s in %q", pattern, dir)
 	}
 	newest := files[len(files)-1] // the names are numbers of six digits, as long as there are few
 	content, err := os.ReadFile(newest)

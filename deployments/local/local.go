@@ -233,7 +233,7 @@ func (c *Cluster) Corrupt(i int, pattern string) error {
 	if c.nodes[i] != nil {
 		return fmt.Errorf("%s runs: stop it first", c.members[i].ID)
 	}
-	return c.disks[i].corrupt(pattern)
+	return CorruptFile(c.disks[i].dir, pattern)
 }
 
 // Rot flips a bit in up to n of the values between two keys of node i's store,

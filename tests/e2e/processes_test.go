@@ -31,6 +31,7 @@ func TestPrograms(t *testing.T) {
 	const module = "github.com/dyad-db/dyad"
 	bin := proc.Build(t, "-tags", "nomsgpack", module+"/gateway/cmd/gateway", module+"/dbnode/cmd/dbnode")
 	t.Run("killed, they keep what was acknowledged", func(t *testing.T) { testKilled(t, startProcesses(t, bin)) })
+	t.Run("killed and corrupted, they are rebuilt", func(t *testing.T) { testCorrupted(t, startProcesses(t, bin)) })
 	t.Run("wrong starts are refused", func(t *testing.T) { testWrongStarts(t, startProcesses(t, bin)) })
 	t.Run("health check", func(t *testing.T) { testHealthCheck(t, startProcesses(t, bin)) })
 }
