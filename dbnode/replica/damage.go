@@ -148,11 +148,41 @@ func (r *Replica) Check(partition uint16, after string, limit, maxBytes int) (la
 		}
 		return true
 	})
-	r.noteError(err)
 	for _, key := range bad {
 		r.inspect(p, key)
 	}
+	if after == "" {
+		err = errors.Join(err, r.checkState(p))
+	}
+	r.noteError(err)
 	return last, checked, more, err
+}
+
+// checkState reads what else the store holds of a partition. A state whose
+// checksum fails is written anew, and so is the identity: memory holds both.
+func (r *Replica) checkState(p *partition) error {
+	bad := false
+	sealed := func(key, value []byte) bool {
+		_, err := unseal(key, value)
+		bad = bad || err != nil
+		return true
+	}
+	meta, state := metaKey(), stateKey(p.id)
+	from, to := partitionRange(prefixTombstone, p.id)
+	err := errors.Join(
+		r.store.Scan(meta, append(meta, 0), sealed),
+		r.store.Scan(state, append(state, 0), sealed),
+		r.store.Scan(from, to, func(_, _ []byte) bool { return true }),
+	)
+	if !bad {
+		return err
+	}
+	r.identityMu.Lock()
+	defer r.identityMu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r.store.Write([]store.Op{r.identityOp(), p.stateOp()}, func(err error) { r.landed(p, "", false, true, err) })
+	return err
 }
 
 // count brings the sums of a partition up to date after damage was met, whose

@@ -129,6 +129,26 @@ func TestCheckFindsDamage(t *testing.T) {
 	require.True(t, more)
 }
 
+// TestCheckRewritesTheState and the identity, which are in memory.
+func TestCheckRewritesTheState(t *testing.T) {
+	b := newBench(t)
+	b.ask(prepare(asD1, "k", 1))
+	for _, key := range [][]byte{stateKey(asD1), metaKey()} {
+		before, err := b.store.Get(key)
+		require.NoError(t, err)
+		b.spoil(key)
+		_, _, _, err = b.Check(asD1, "", 1, 1)
+		require.NoError(t, err)
+		b.store.Sync()
+		after, err := b.store.Get(key)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	}
+	_, _, _, err := b.Check(asD1, "", 1, 1)
+	require.NoError(t, err)
+	require.Zero(t, b.store.Waiting(), "nothing is written while all is whole")
+}
+
 // TestDamagedPageIsAnError: who copies the partition must not take it for a blank.
 func TestDamagedPageIsAnError(t *testing.T) {
 	b := newBench(t)

@@ -102,26 +102,29 @@ func (d *disk) rollBack() error {
 	return nil
 }
 
-// CorruptFile inverts a byte in the middle of the newest file of that pattern in
-// the directory of a store that nobody has open.
+// CorruptFile inverts a byte in the middle of the largest file of that pattern in
+// the directory of a store.
 func CorruptFile(dir, pattern string) error {
 	files, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil {
 		return err
 	}
-	if dir == "" || len(files) == 0 {
-		return fmt.Errorf("no file %s in %q", pattern, dir)
+	var name string
+	var content []byte
+	for _, file := range files {
+		c, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if len(c) > len(content) {
+			name, content = file, c
+		}
 	}
-	newest := files[len(files)-1] // the names are numbers of six digits, as long as there are few
-	content, err := os.ReadFile(newest)
-	if err != nil {
-		return err
-	}
-	if len(content) == 0 {
-		return fmt.Errorf("%s is empty", newest)
+	if dir == "" || name == "" {
+		return fmt.Errorf("no file %s in %q, or an empty one", pattern, dir)
 	}
 	content[len(content)/2] ^= 0xff
-	return os.WriteFile(newest, content, 0o600)
+	return os.WriteFile(name, content, 0o600)
 }
 
 func (d *disk) rot(from, to []byte, n int) (int, error) {

@@ -227,7 +227,7 @@ func (c *Cluster) RollBack(i int) error {
 	return c.disks[i].rollBack()
 }
 
-// Corrupt inverts a byte in the middle of the newest file of that pattern on the
+// Corrupt inverts a byte in the middle of the largest file of that pattern on the
 // disk of node i, which was stopped or crashed and keeps its data in RocksDB.
 func (c *Cluster) Corrupt(i int, pattern string) error {
 	if c.nodes[i] != nil {

@@ -45,6 +45,30 @@ func TestDamagedFile(t *testing.T) {
 	}
 }
 
+// TestTableGoesBadWhileTheNodeRuns: the scrub, or a request, comes across it.
+func TestTableGoesBadWhileTheNodeRuns(t *testing.T) {
+	const node = 1
+	dir := t.TempDir()
+	c := start(t, local.Config{Dir: dir, Gateway: unhurried})
+	b := c.newBook()
+	b.create(names("u", 120)...)
+	c.compact()
+	c.awaitWhole()
+	require.NoError(t, c.Stop(node))
+	c.restart(node) // nothing of the table is in memory
+	require.NoError(t, local.CorruptFile(filepath.Join(dir, "db-1", "store"), "*.sst"))
+	c.await("the damaged disk is replaced", func() (bool, any) {
+		b.check()
+		s := c.status(0)
+		if !s.Nodes[node].Up {
+			return false, s.Missing
+		}
+		return s.Whole && s.Nodes[node].Status.Incarnation == 2, s.Missing
+	})
+	b.check()
+	c.audit(b.ids())
+}
+
 // TestDamagedDiskIsKeptWhileAPeerIsAway: it holds the second copy of what the third
 // node lacks. The node serves what it can read of it; it gives it up when both
 // others can vote.
