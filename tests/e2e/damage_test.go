@@ -19,7 +19,7 @@ func TestDamagedFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const node, n = 1, 120
 			dir := t.TempDir()
-			c := start(t, local.Config{Dir: dir, Gateway: unhurried})
+			c := start(t, local.Config{Dir: dir, Gateway: unhedged})
 			b := c.newBook()
 			b.create(names("u", n)...)
 			c.compact() // into tables; what follows is in the log
@@ -49,7 +49,7 @@ func TestDamagedFile(t *testing.T) {
 func TestTableGoesBadWhileTheNodeRuns(t *testing.T) {
 	const node = 1
 	dir := t.TempDir()
-	c := start(t, local.Config{Dir: dir, Gateway: unhurried})
+	c := start(t, local.Config{Dir: dir, Gateway: unhedged})
 	b := c.newBook()
 	b.create(names("u", 120)...)
 	c.compact()
@@ -123,7 +123,7 @@ func TestDamagedDiskIsKeptWhileAPeerIsAway(t *testing.T) {
 func TestRottenRecordsAreHealed(t *testing.T) {
 	onBothEngines(t, func(t *testing.T, cfg local.Config) {
 		const node, n, rotten = 1, 120, 20
-		cfg.Gateway = unhurried
+		cfg.Gateway = unhedged
 		c := start(t, cfg)
 		b := c.newBook()
 		b.create(names("u", n)...)
