@@ -52,13 +52,15 @@ func (n *node) rot() {
 
 // rots reports whether a record that rotted is still there.
 func (n *node) rots() bool {
-	for key, bad := range n.rotten {
+	there := false
+	for key, bad := range n.rotten { // all of them, for their order is none
 		if value, err := n.store.Get([]byte(key)); err == nil && bytes.Equal(value, bad) {
-			return true
+			there = true
+			continue
 		}
 		delete(n.rotten, key)
 	}
-	return false
+	return there
 }
 
 // scrub reads all that the node holds, once.
