@@ -35,6 +35,7 @@ const (
 	collectIdle = time.Second
 	entropyIdle = 5 * time.Second
 	rebuildIdle = 250 * time.Millisecond
+	mendIdle    = 250 * time.Millisecond
 	helloIdle   = 50 * time.Millisecond // until admitted; then memberWorker waits longer
 	spaceIdle   = 100 * time.Millisecond
 )
@@ -77,6 +78,7 @@ type Node struct {
 	entropy *repair.AntiEntropy
 	rebuild *repair.Rebuild
 	member  *memberWorker
+	scrub   *repair.Scrub
 	started time.Time
 
 	stopping atomic.Bool
@@ -189,6 +191,10 @@ func (n *Node) startWorkers(ctx context.Context, wg *sync.WaitGroup, driver *dri
 	member := membership.NewMember(n.number, n.replica, n.replica, n.peers, n.cfg.Logger)
 	n.member = &memberWorker{member: member, admitted: n.replica.Admitted, fail: fail}
 	start("membership", n.member, helloIdle)
+	start("damage", repair.NewMender(n.number, n.places, n.replica, n.peers, driver, n.cfg.Logger), mendIdle)
+	n.scrub = repair.NewScrub(n.places, n.replica)
+	start("scrub", n.scrub, repair.ScrubIdle)
+	start("leave", &leaveWorker{lost: n.replica.Lost, member: member, fail: fail}, leaveIdle)
 }
 
 // Close seals the replica and closes the store. It is for a node that is not

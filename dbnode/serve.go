@@ -25,13 +25,15 @@ type Disk interface {
 // that something else is wrong.
 const maxSetAside = 2
 
-// Serve runs a node until ctx ends or its store fails. A disk that is damaged,
-// or that turns out to be an old copy, is a lost disk: it is set aside, and the
-// node joins anew on a blank one. listen is called for each start.
+// Serve runs a node until ctx ends or its store fails. A disk that can't be
+// opened, that turns out to be an old copy, or that is found to be damaged while
+// both peers can vote, is a lost disk: it is set aside, and the node joins anew on
+// a blank one. listen is called for each start.
 func Serve(ctx context.Context, cfg Config, disk Disk, listen func(context.Context) (net.Listener, error)) error {
 	for lost := 0; ; lost++ {
-		err := serveOnce(ctx, cfg, disk, listen)
-		if !errors.Is(err, store.ErrDamaged) && !errors.Is(err, membership.ErrLostDisk) || lost == maxSetAside {
+		opened, err := serveOnce(ctx, cfg, disk, listen)
+		given := errors.Is(err, membership.ErrLostDisk) || errors.Is(err, membership.ErrDamagedDisk)
+		if !given && (opened || !errors.Is(err, store.ErrDamaged)) || lost == maxSetAside {
 			return err
 		}
 		where, asideErr := disk.SetAside()
@@ -43,19 +45,20 @@ func Serve(ctx context.Context, cfg Config, disk Disk, listen func(context.Conte
 	}
 }
 
-func serveOnce(ctx context.Context, cfg Config, disk Disk, listen func(context.Context) (net.Listener, error)) error {
+// serveOnce also reports whether the disk could be opened, and so could serve.
+func serveOnce(ctx context.Context, cfg Config, disk Disk, listen func(context.Context) (net.Listener, error)) (opened bool, err error) {
 	st, err := disk.Open()
 	if err != nil {
-		return err
+		return false, err
 	}
 	n, err := New(cfg, st)
 	if err != nil {
-		return err
+		return false, err
 	}
 	l, err := listen(ctx)
 	if err != nil {
-		return errors.Join(err, n.Close())
+		return true, errors.Join(err, n.Close())
 	}
 	cfg.Logger.InfoContext(ctx, "node serves", slog.String("node", cfg.ID), slog.String("address", l.Addr().String()))
-	return n.Run(ctx, l)
+	return true, n.Run(ctx, l)
 }

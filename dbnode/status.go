@@ -62,6 +62,7 @@ func (o operator) Status() (wire.NodeStatus, error) {
 		AntiEntropy: wire.EntropyFindings{
 			Passes: n.entropy.Passes.Load(), Last: moment(n.entropy.Last.Load()), Found: n.entropy.Found.Load(),
 		},
+		Scrub:        n.scrubbed(),
 		Incarnations: n.incarnations(s.Identity),
 		AsData:       wire.Messages(s.AsData),
 		AsWitness:    wire.Messages(s.AsWitness),
@@ -76,6 +77,15 @@ func moment(micros int64) *time.Time {
 	}
 	t := time.UnixMicro(micros).UTC()
 	return &t
+}
+
+// scrubbed tells what the scrub found; "damaged" counts what a request met, too.
+func (n *Node) scrubbed() wire.ScrubFindings {
+	s, damage := n.scrub, n.replica.DamageCount()
+	return wire.ScrubFindings{
+		Passes: s.Passes.Load(), Last: moment(s.Last.Load()), Checked: s.Checked.Load(),
+		Damaged: damage.Found, Healed: damage.Healed,
+	}
 }
 
 func (n *Node) incarnations(identity replica.Identity) map[string]uint32 {

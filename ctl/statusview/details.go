@@ -27,12 +27,8 @@ func details(s wire.ClusterStatus, now time.Time) []string {
 		if p := n.Status.Rebuild; p != nil {
 			lines = append(lines, fmt.Sprintf("%s has rebuilt %d of %s, %s copied", n.ID, p.Done, things(int64(p.Of), "partition"), things(p.Records, "record")))
 		}
-		switch n.State {
-		case wire.StateSlow:
+		if n.State == wire.StateSlow {
 			lines = append(lines, fmt.Sprintf("%s is slow: its reply typically takes %.0f ms", n.ID, n.ReplyMillis))
-		case wire.StateReadOnly:
-			lines = append(lines, fmt.Sprintf("%s has %s free on its disk", n.ID, size(n.Status.FreeBytes)))
-		case wire.StateUp, wire.StateDown, wire.StateWaiting, wire.StateJoining:
 		}
 	}
 	if s.DocumentBytes > 0 {

@@ -95,9 +95,8 @@ db-1  read-only  1        0           3 for db-2  never         never  5 B   1  
 db-2  joining    1        0           none        never         never  5 B   2            1
 db-0 is slow: its reply typically takes 80 ms
 db-1 holds 3 hints, 0 B: to be delivered when db-2 is rebuilt
-db-1 has 3.0 MB free on its disk
 db-2 has rebuilt 1 of 64 partitions, 33,301 records copied
-db-1 is read-only: its disk is nearly full; db-1 holds 3 hints for db-2; db-2 is being rebuilt: 1 of 64 partitions
+db-1 is read-only: its disk is nearly full (3.0 MB free); db-1 holds 3 hints for db-2; db-2 is being rebuilt: 1 of 64 partitions
 `, render(slow, full, joining))
 }
 

@@ -62,6 +62,7 @@ type Replica interface {
 type Admission interface {
 	Admit()
 	Admitted() bool
+	Leave(leaving bool)
 }
 
 // Member is the worker that shows this node's life to its peers.

@@ -79,7 +79,7 @@ func (r *Replica) identify() error {
 	if value != nil {
 		plain, err := unseal(key, value)
 		if err != nil {
-			return fmt.Errorf("read the identity: %w", err)
+			return fmt.Errorf("read the identity: %w", damagedState(err))
 		}
 		if err := json.Unmarshal(plain, &id); err != nil {
 			return fmt.Errorf("read the identity: %w", err)
@@ -240,6 +240,13 @@ func (r *Replica) Admit() { r.admitted.Store(true) }
 
 // Admitted reports whether Admit was called.
 func (r *Replica) Admitted() bool { return r.admitted.Load() }
+
+// Leave says whether the node is about to give up its disk. It answers as before
+// meanwhile, but its peers must not count on it.
+func (r *Replica) Leave(leaving bool) { r.leaving.Store(leaving) }
+
+// Votes reports whether the peers may count on this node, unless it is joining.
+func (r *Replica) Votes() bool { return r.admitted.Load() && !r.leaving.Load() }
 
 // PartitionRebuilt lets one acceptor of a joining node vote.
 func (r *Replica) PartitionRebuilt(partition uint16) {

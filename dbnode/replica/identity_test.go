@@ -78,6 +78,7 @@ func TestDamagedStateIsNoStart(t *testing.T) {
 		require.NoError(t, err)
 		_, err = Open(testConfig(t, 2), st)
 		require.ErrorIs(t, err, ErrChecksum)
+		require.ErrorIs(t, err, store.ErrDamaged, "so that the node is rebuilt")
 	}
 }
 

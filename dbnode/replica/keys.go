@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 
+	"github.com/dyad-db/dyad/dbnode/store"
 	"github.com/dyad-db/dyad/pkg/register"
 )
 
@@ -19,6 +20,15 @@ const (
 
 // ErrChecksum says that a stored record or state is damaged.
 var ErrChecksum = errors.New("checksum mismatch")
+
+// damagedState makes of an error about the node's own state, on which every
+// answer rests, one that says that the disk is lost.
+func damagedState(err error) error {
+	if errors.Is(err, ErrChecksum) {
+		return fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	}
+	return err
+}
 
 func metaKey() []byte { return []byte{prefixMeta} }
 

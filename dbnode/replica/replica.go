@@ -37,8 +37,10 @@ type Replica struct {
 	store    store.Store
 	parts    []*partition
 	counters Counters
+	damages  damages
 	admitted atomic.Bool // the acceptors may answer
 	readOnly atomic.Bool // there is no room for what makes data grow
+	leaving  atomic.Bool // the disk is about to be given up
 	stopped  atomic.Bool // sealed or failed: nothing is answered any more
 	failed   chan error  // gets the write error that stopped the replica
 
@@ -59,6 +61,9 @@ type partition struct {
 	held    Holding
 	digest  digest.Tree // of what is held
 	since   int64       // no record held is older: the earliest ballot time since nothing was held
+
+	damaged   map[string]register.Ballot // keys whose record is damaged, with their bars
+	uncounted bool                       // held and digest must be made anew before use
 }
 
 // pendingRecord is the newest record of a key on its way to disk; blank when the
@@ -134,18 +139,13 @@ func (r *Replica) openPartition(id uint16) (*partition, error) {
 	var d register.Durable
 	if value != nil {
 		if d, err = decodeState(key, value); err != nil {
-			return nil, err
+			return nil, damagedState(err)
 		}
 	}
 	p.acc = register.NewAcceptor(p.seat, d, r.identity.group(r.cfg.Places, int(id)), r.cfg.Epoch)
-	from, to := recordRange(id)
-	err = r.store.Scan(from, to, func(key, value []byte) bool {
-		if rec, err := decodeRecord(key, value); err == nil { // a damaged one counts as blank
-			p.enter(string(key[recordKeyHead:]), rec)
-		}
-		return true
-	})
-	if err != nil {
+	p.uncounted = true
+	// What can't be read now is refused later; see Lost.
+	if err := r.count(p); err != nil && !errors.Is(err, store.ErrDamaged) {
 		return nil, fmt.Errorf("count the records of partition %d: %w", id, err)
 	}
 	return p, nil
@@ -230,17 +230,17 @@ func (r *Replica) step(b *batch, i int, p *partition) (dropped bool) {
 	q := &b.requests[i]
 	r.counters.count(q.Kind, p.seat)
 	held, pending, err := r.load(p, q.Key)
-	if err != nil {
+	var reply register.Reply
+	var effects register.Effects
+	switch {
+	case err != nil:
 		// Neither vote with a record that can't be read, nor take it for a blank.
-		r.counters.unreadable.Add(1)
-		b.replies[i] = register.Reply{Verdict: register.VerdictUnable}
-		return false
+		reply, effects = r.stepDamaged(p, *q, err)
+	case r.readOnly.Load() && q.NeedsRoom(held):
+		reply = register.Reply{Verdict: register.VerdictFull}
+	default:
+		reply, effects = p.acc.Step(r.cfg.Now(), *q, held)
 	}
-	if r.readOnly.Load() && q.NeedsRoom(held) {
-		b.replies[i] = register.Reply{Verdict: register.VerdictFull}
-		return false
-	}
-	reply, effects := p.acc.Step(r.cfg.Now(), *q, held)
 	b.replies[i] = reply
 	ops := r.apply(p, q.Key, held, q.Record, effects)
 	if q.Kind == register.KindChosen || len(ops) == 0 && !pending && p.states == 0 {
@@ -264,7 +264,12 @@ func (r *Replica) apply(p *partition, key string, held, rec register.Record, eff
 	var ops []store.Op
 	switch {
 	case effects.Put:
+		_, unknown := p.damaged[key]
+		r.mended(p, key)
 		ops = p.put(ops, key, held, rec)
+		if unknown && p.seat == register.SeatD1 { // there may be a mark, or none
+			ops = append(ops, store.Op{Key: tombstoneKey(p.id, key), Delete: !rec.Tombstone})
+		}
 	case effects.Drop:
 		ops = p.put(ops, key, held, register.Record{})
 	}

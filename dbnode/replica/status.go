@@ -55,10 +55,13 @@ func (r *Replica) Status() Status {
 	}
 	for id, p := range r.parts {
 		p.mu.Lock()
-		held, since := p.held, p.since
 		if !p.acc.Joining() {
 			s.Voting++
 		}
+		if r.Lost() == nil { // else the sums are of what could be read
+			_ = r.count(p)
+		}
+		held, since := p.held, p.since
 		p.mu.Unlock()
 		if p.seat != register.SeatW {
 			s.Data.add(held)

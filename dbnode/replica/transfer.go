@@ -2,6 +2,7 @@ package replica
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/dyad-db/dyad/dbnode/store"
@@ -20,19 +21,26 @@ func (r *Replica) Digest(partition uint16, done func(digest.Tree, error)) {
 	p := r.parts[partition]
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := r.count(p); err != nil {
+		done(digest.Tree{}, fmt.Errorf("sum up partition %d: %w", partition, err))
+		return
+	}
 	tree := p.digest
 	r.store.Write(nil, func(err error) { done(tree, err) })
 }
 
 // Page returns durable records of a partition in key order, from keys after the
 // given one, up to limit of them and somewhat over maxBytes of documents; more
-// says that others follow. Damaged ones are skipped: they count as blank.
+// says that others follow. A damaged one is an error: whoever copies the
+// partition must not take it for a blank.
 func (r *Replica) Page(partition uint16, after string, limit, maxBytes int) (page []register.Hint, more bool, err error) {
 	if int(partition) >= len(r.parts) {
 		return nil, false, fmt.Errorf("partition %d: there are %d, from 0", partition, len(r.parts))
 	}
 	_, to := recordRange(partition)
 	size := 0
+	var damaged string
+	var unreadable error
 	err = r.store.Scan(recordKey(partition, after), to, func(key, value []byte) bool {
 		name := string(key[recordKeyHead:])
 		if name == after && after != "" {
@@ -43,13 +51,20 @@ func (r *Replica) Page(partition uint16, after string, limit, maxBytes int) (pag
 			return false
 		}
 		// The scan's slices are reused, so the document is cut from a copy.
-		if rec, err := decodeRecord(key, bytes.Clone(value)); err == nil {
-			page = append(page, register.Hint{Key: name, Record: rec})
-			size += len(rec.Doc)
+		var rec register.Record
+		if rec, unreadable = decodeRecord(key, bytes.Clone(value)); unreadable != nil {
+			damaged = name
+			return false
 		}
+		page = append(page, register.Hint{Key: name, Record: rec})
+		size += len(rec.Doc)
 		return true
 	})
-	return page, more, err
+	if errors.Is(unreadable, ErrChecksum) {
+		r.inspect(r.parts[partition], damaged)
+	}
+	r.noteError(err)
+	return page, more, errors.Join(err, unreadable)
 }
 
 // Copy stores records that other acceptors hold, where they are newer, in a
@@ -67,11 +82,7 @@ func (r *Replica) Copy(partition uint16, records []register.Hint, done func(erro
 	var puts []string
 	states := 0
 	for _, rec := range records {
-		held, _, err := r.load(p, rec.Key)
-		if err != nil {
-			held = register.Record{} // damaged is as good as blank
-		}
-		effects := p.acc.Copy(r.cfg.Now(), rec.Record, held)
+		held, effects := r.stepCopy(p, rec)
 		ops = append(ops, r.apply(p, rec.Key, held, rec.Record, effects)...)
 		if effects.Put {
 			puts = append(puts, rec.Key)
@@ -89,6 +100,22 @@ func (r *Replica) Copy(partition uint16, records []register.Hint, done func(erro
 		}
 		done(err)
 	})
+}
+
+// stepCopy decides whether a copy is stored, in place of what is held. p.mu is
+// held.
+func (r *Replica) stepCopy(p *partition, rec register.Hint) (held register.Record, effects register.Effects) {
+	held, _, err := r.load(p, rec.Key)
+	switch {
+	case err == nil:
+		return held, p.acc.Copy(r.cfg.Now(), rec.Record, held)
+	case errors.Is(err, ErrChecksum):
+		if bar, ok := r.damage(p, rec.Key); ok {
+			effects = p.acc.CopyDamaged(r.cfg.Now(), rec.Record, bar)
+		}
+	}
+	r.noteError(err)
+	return register.Record{}, effects
 }
 
 // Tombstones returns up to limit durable tombstones of a partition of which this

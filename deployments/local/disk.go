@@ -1,7 +1,9 @@
 package local
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -98,6 +100,50 @@ func (d *disk) rollBack() error {
 	}
 	d.memory = d.copied.Clone()
 	return nil
+}
+
+// CorruptFile inverts a byte in the middle of the largest file of that pattern in
+// the directory of a store.
+func CorruptFile(dir, pattern string) error {
+	files, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		return err
+	}
+	var name string
+	var content []byte
+	for _, file := range files {
+		c, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if len(c) > len(content) {
+			name, content = file, c
+		}
+	}
+	if dir == "" || name == "" {
+		return fmt.Errorf("no file %s in %q, or an empty one", pattern, dir)
+	}
+	content[len(content)/2] ^= 0xff
+	return os.WriteFile(name, content, 0o600)
+}
+
+func (d *disk) rot(from, to []byte, n int) (int, error) {
+	d.mu.Lock()
+	st := d.open
+	d.mu.Unlock()
+	var ops []store.Op
+	err := st.Scan(from, to, func(key, value []byte) bool {
+		value = bytes.Clone(value)
+		value[len(value)/2] ^= 4
+		ops = append(ops, store.Op{Key: bytes.Clone(key), Value: value})
+		return len(ops) < n
+	})
+	if err != nil {
+		return 0, err
+	}
+	landed := make(chan error, 1)
+	st.Write(ops, func(err error) { landed <- err })
+	return len(ops), <-landed
 }
 
 // crashable is a store that takes no write after its node's crash, so that the

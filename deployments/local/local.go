@@ -248,6 +248,25 @@ func (c *Cluster) RollBack(i int) error {
 	return c.disks[i].rollBack()
 }
 
+// Corrupt inverts a byte in the middle of the largest file of that pattern on the
+// disk of node i, which was stopped or crashed and keeps its data in RocksDB.
+func (c *Cluster) Corrupt(i int, pattern string) error {
+	if c.nodes[i] != nil {
+		return fmt.Errorf("%s runs: stop it first", c.members[i].ID)
+	}
+	return CorruptFile(c.disks[i].dir, pattern)
+}
+
+// Rot flips a bit in up to n of the values between two keys of node i's store,
+// which runs, as the engine's own checksums don't see it. It returns how many it
+// flipped. Nothing else may write to them meanwhile.
+func (c *Cluster) Rot(i int, from, to []byte, n int) (int, error) {
+	if c.nodes[i] == nil {
+		return 0, fmt.Errorf("%s is stopped", c.members[i].ID)
+	}
+	return c.disks[i].rot(from, to, n)
+}
+
 // Restart starts node i, which was stopped or crashed, at its old address and
 // disk. It serves when enough of the others know of its start.
 func (c *Cluster) Restart(i int) error {

@@ -76,6 +76,7 @@ type Request struct {
 	Change   register.Change // nil reads
 	Grows    bool            // the Change makes data grow: a full node refuses it
 	Rewrite  bool            // with a nil Change: write back what is there at a fresh ballot
+	Fill     bool            // with Rewrite: where nothing is held, write a tombstone
 	Prefer   []int           // seats to prefer, before all others; may be empty
 	Above    register.Ballot // the round's ballots are above it
 	Deadline time.Time
@@ -99,6 +100,7 @@ func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 		Change:    q.Change,
 		Rewrite:   q.Rewrite,
 		Grows:     q.Grows,
+		Fill:      q.Fill,
 		Order:     d.order(partition, q.Prefer, q.Grows),
 	}
 	run := run{

@@ -22,6 +22,7 @@ type machine struct {
 	boots    uint64
 	now      int64
 	records  map[string]Record // durable
+	damaged  map[string]Ballot // keys whose record can't be read, with their bars
 	durable  Durable
 	promised map[string]Ballot // highest that was promised or accepted, in a reply that left
 	marked   map[string]Ballot
@@ -32,7 +33,7 @@ type machine struct {
 var machineKeys = []string{"a", "b", "c", "d", "e"}
 
 func newMachine() *machine {
-	m := &machine{now: 1000, records: map[string]Record{}, promised: map[string]Ballot{}, epochs: map[uint64]bool{}}
+	m := &machine{now: 1000, records: map[string]Record{}, damaged: map[string]Ballot{}, promised: map[string]Ballot{}, epochs: map[uint64]bool{}}
 	m.start()
 	return m
 }
@@ -43,6 +44,9 @@ func (m *machine) start() {
 	m.acceptor.promised = newBounded(2) // evicts all the time
 	m.acceptor.chosen = newBounded(2)
 	m.marked = map[string]Ballot{}
+	for key := range m.damaged { // they are met again
+		m.damaged[key] = m.acceptor.DamageBar()
+	}
 	m.newEpoch()
 }
 
@@ -64,10 +68,18 @@ const (
 func (m *machine) step(t *rapid.T, q Request, p power) {
 	held := m.records[q.Key]
 	floor := m.acceptor.durable.Floor
-	reply, effects := m.acceptor.Step(m.now, q, held)
+	bar, damaged := m.damaged[q.Key]
+	var reply Reply
+	var effects Effects
+	if damaged {
+		reply, effects = m.acceptor.StepDamaged(m.now, q, bar)
+	} else {
+		reply, effects = m.acceptor.Step(m.now, q, held)
+	}
 	if p != powerGoesBeforeSync {
 		if effects.Put {
 			m.records[q.Key] = q.Record
+			delete(m.damaged, q.Key)
 		}
 		if effects.State {
 			m.durable = m.acceptor.Durable()
@@ -78,7 +90,10 @@ func (m *machine) step(t *rapid.T, q Request, p power) {
 		return
 	}
 	require.False(t, m.acceptor.durable.Floor.Less(floor), "the floor sank")
-	m.check(t, q, held, floor, reply)
+	if damaged && reply.Verdict == VerdictUnable {
+		return
+	}
+	m.check(t, q, held, floor, reply) // against what the record was
 }
 
 func (m *machine) check(t *rapid.T, q Request, held Record, floor Ballot, reply Reply) {
@@ -130,6 +145,9 @@ func (m *machine) promise(t *rapid.T, key string, b Ballot) {
 // forget drops the record of key as a witness does.
 func (m *machine) forget(b Ballot, key string) {
 	held := m.records[key]
+	if _, damaged := m.damaged[key]; damaged {
+		return
+	}
 	if !m.acceptor.Forget(key, b, Incarnations{}, held) {
 		return
 	}
@@ -140,7 +158,7 @@ func (m *machine) forget(b Ballot, key string) {
 
 func ballots(m *machine) *rapid.Generator[Ballot] {
 	return rapid.Custom(func(t *rapid.T) Ballot {
-		near := []int64{m.now, m.acceptor.durable.Floor.Time, m.acceptor.top.Time}
+		near := []int64{m.now, m.acceptor.durable.Floor.Time, m.acceptor.top.Time, m.acceptor.durable.Horizon}
 		b := Ballot{
 			Time:     rapid.SampledFrom(near).Draw(t, "near") + rapid.Int64Range(-20, 20).Draw(t, "by"),
 			Proposer: rapid.Uint64Range(1, 3).Draw(t, "proposer"),
@@ -151,7 +169,8 @@ func ballots(m *machine) *rapid.Generator[Ballot] {
 }
 
 // TestAcceptorKeepsItsWord: whatever comes in whatever order, across crashes at any
-// moment, orderly stops, evictions and forgotten hints, no promise is broken.
+// moment, orderly stops, evictions, forgotten hints and damaged records, no promise
+// is broken.
 func TestAcceptorKeepsItsWord(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMachine()
@@ -160,7 +179,7 @@ func TestAcceptorKeepsItsWord(t *testing.T) {
 			key := rapid.SampledFrom(machineKeys).Draw(t, "key")
 			b := ballots(m).Draw(t, "ballot")
 			p := rapid.SampledFrom([]power{powerStays, powerStays, powerStays, powerStays, powerGoesBeforeSync, powerGoesBeforeReply}).Draw(t, "power")
-			switch rapid.IntRange(0, 9).Draw(t, "kind") {
+			switch rapid.IntRange(0, 10).Draw(t, "kind") {
 			case 0, 1, 2:
 				m.step(t, prepare(key, b), p)
 			case 3, 4:
@@ -181,6 +200,10 @@ func TestAcceptorKeepsItsWord(t *testing.T) {
 					m.durable = m.acceptor.Seal()
 				}
 				m.start()
+			case 10:
+				if _, known := m.damaged[key]; !known && !m.records[key].Blank() {
+					m.damaged[key] = m.acceptor.DamageBar()
+				}
 			}
 			m.now += rapid.Int64Range(0, 10).Draw(t, "pass")
 		}

@@ -42,6 +42,7 @@ type Spec struct {
 	Change    Change     // nil reads
 	Rewrite   bool       // with a nil Change: write back, at a fresh ballot, what is there
 	Grows     bool       // the Change makes data grow: two acceptors must have room for it
+	Fill      bool       // with Rewrite: where nothing is held, write a tombstone, which says the same
 	Order     [Seats]int // the seats, in the order in which to prefer them
 }
 

@@ -27,11 +27,14 @@ func (r *Round) decide() {
 	cur, seat, _, same := r.compare()
 	settled := same || r.settled(seat)
 	if r.spec.Change == nil {
-		if cur.Blank() || settled && !r.spec.Rewrite {
+		switch {
+		case cur.Blank() && r.spec.Fill:
+			r.writeBack(Record{Op: r.ballot, Tombstone: true}, nil)
+		case cur.Blank() || settled && !r.spec.Rewrite:
 			r.finishRead(cur)
-			return
+		default:
+			r.writeBack(cur, nil)
 		}
-		r.writeBack(cur, nil)
 		return
 	}
 	doc, err := r.spec.Change(cur.Value())

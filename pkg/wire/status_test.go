@@ -42,7 +42,7 @@ func TestWholeOnlyWithAllNodesUpAndNoHint(t *testing.T) {
 		{
 			"read-only",
 			[]wire.NodeReport{{ID: "db-1", Up: true, Status: &wire.NodeStatus{Serving: true, ReadOnly: true, FreeBytes: 12_345_678}}},
-			[]string{"db-1 is read-only: its disk is full (12.3 MB free)"},
+			[]string{"db-1 is read-only: its disk is nearly full (12.3 MB free)"},
 		},
 		{"up without a status", []wire.NodeReport{{ID: "db-1", Up: true}}, []string{"db-1 is down: "}},
 		{

@@ -96,7 +96,7 @@ func (n *NodeReport) state() NodeState {
 
 // Trouble says what is amiss with a node, hints aside; nothing for one that is
 // merely slow.
-func (n *NodeReport) Trouble() []string {
+func (n *NodeReport) Trouble() (all []string) {
 	switch n.state() {
 	case StateDown:
 		return []string{fmt.Sprintf("%s is down: %s", n.ID, n.Error)}
@@ -108,10 +108,13 @@ func (n *NodeReport) Trouble() []string {
 		}
 		return []string{n.ID + " is being rebuilt"}
 	case StateReadOnly:
-		return []string{n.ID + " is read-only: its disk is nearly full"}
+		all = append(all, fmt.Sprintf("%s is read-only: its disk is nearly full (%.1f MB free)", n.ID, float64(n.Status.FreeBytes)/1e6))
 	case StateSlow, StateUp:
 	}
-	return nil
+	if left := n.Status.Scrub.Damaged - n.Status.Scrub.Healed; left > 0 {
+		all = append(all, fmt.Sprintf("%s holds %s, to be replaced from the other nodes", n.ID, plural(left, "damaged record")))
+	}
+	return all
 }
 
 // undelivered says which hints a node holds, other than for the one excepted.

@@ -56,8 +56,10 @@ func TestStates(t *testing.T) {
 		{blank, wire.StateJoining, []string{"n is being rebuilt: 12 of 64 partitions"}},
 		{full, wire.StateJoining, []string{"n is being rebuilt: 12 of 64 partitions"}},
 		{waiting("n"), wire.StateWaiting, []string{"n waits for another node before it serves"}},
-		{readOnly("n"), wire.StateReadOnly, []string{"n is read-only: its disk is nearly full"}},
-		{late, wire.StateReadOnly, []string{"n is read-only: its disk is nearly full"}},
+		{readOnly("n"), wire.StateReadOnly, []string{"n is read-only: its disk is nearly full (0.0 MB free)"}},
+		{late, wire.StateReadOnly, []string{"n is read-only: its disk is nearly full (0.0 MB free)"}},
+		{with("n", func(n *wire.NodeReport) { n.Status.Scrub.Damaged, n.Status.Scrub.Healed = 5, 4 }), wire.StateUp,
+			[]string{"n holds 1 damaged record, to be replaced from the other nodes"}},
 	} {
 		s := wire.ClusterStatus{Nodes: []wire.NodeReport{c.node}}
 		s.Judge()
@@ -123,7 +125,7 @@ func TestCanStop(t *testing.T) {
 		"another is down":                {[]wire.NodeReport{down("db-0"), up("db-1"), up("db-2")}, []string{"db-0 is down: connection refused"}},
 		"another is joining":             {[]wire.NodeReport{joining("db-0"), up("db-1"), up("db-2")}, []string{"db-0 is being rebuilt: 12 of 64 partitions"}},
 		"another waits":                  {[]wire.NodeReport{up("db-0"), up("db-1"), waiting("db-2")}, []string{"db-2 waits for another node before it serves"}},
-		"another is read-only":           {[]wire.NodeReport{up("db-0"), up("db-1"), readOnly("db-2")}, []string{"db-2 is read-only: its disk is nearly full"}},
+		"another is read-only":           {[]wire.NodeReport{up("db-0"), up("db-1"), readOnly("db-2")}, []string{"db-2 is read-only: its disk is nearly full (0.0 MB free)"}},
 		"it holds what another lacks":    {[]wire.NodeReport{up("db-0"), up("db-1", hintFor(1, 0, "db-0")), up("db-2")}, []string{"db-1 holds 1 hint for db-0"}},
 		"another may lack what it has":   {[]wire.NodeReport{up("db-0"), up("db-1"), up("db-2", hintFor(1, 1, "db-0"))}, []string{"db-2 holds 2 hints for db-0"}},
 		"it is not known who lacks what": {[]wire.NodeReport{up("db-0", hintFor(2, 0, "db-1", "db-2")), up("db-1"), up("db-2")}, []string{"db-0 holds 2 hints for db-1 or db-2"}},

@@ -33,6 +33,7 @@ func TestPrograms(t *testing.T) {
 	t.Run("killed, they keep what was acknowledged", func(t *testing.T) { testKilled(t, startProcesses(t, bin)) })
 	t.Run("a failed sync ends the node", func(t *testing.T) { testFailedSync(t, startProcesses(t, bin)) })
 	t.Run("no sync, no acknowledgement", func(t *testing.T) { testNoSync(t, startProcesses(t, bin)) })
+	t.Run("killed and corrupted, they are rebuilt", func(t *testing.T) { testCorrupted(t, startProcesses(t, bin)) })
 	t.Run("wrong starts are refused", func(t *testing.T) { testWrongStarts(t, startProcesses(t, bin)) })
 	t.Run("health check", func(t *testing.T) { testHealthCheck(t, startProcesses(t, bin)) })
 }

@@ -165,6 +165,7 @@ type operation struct {
 	key      int
 	token    string // what a create or an append adds
 	order    [register.Seats]int
+	fill     bool    // a rewrite that writes a tombstone where nothing is held
 	client   *client // nil where nobody waits
 	from     int     // process
 	proposer *proposer
@@ -189,7 +190,7 @@ func (s *sim) launch(o *operation) {
 	}
 	s.oracle.called(o)
 	k := s.keys[o.key]
-	spec := register.Spec{Partition: k.partition, Key: k.name, Rewrite: o.kind == opRewrite, Order: o.order}
+	spec := register.Spec{Partition: k.partition, Key: k.name, Rewrite: o.kind == opRewrite, Fill: o.fill, Order: o.order}
 	if o.kind != opRead && o.kind != opRewrite {
 		spec.Change, spec.Grows = o.change, o.kind != opDelete
 	}

@@ -158,6 +158,9 @@ func (s *sim) arrangeFaults() {
 	if p.full > 0 {
 		s.every(p.full, func() { s.nodes[s.rng.IntN(len(s.nodes))].fill() })
 	}
+	if p.rot > 0 {
+		s.every(p.rot, s.rotOne)
+	}
 	if p.flood {
 		s.every(8*millisecond, func() { s.nodes[s.rng.IntN(len(s.nodes))].flood() })
 	}
@@ -166,6 +169,10 @@ func (s *sim) arrangeFaults() {
 		s.every(p.hello, n.hello)
 		s.every(p.collect, n.collect)
 		s.every(p.compare, n.compare)
+		if p.rot > 0 {
+			s.every(p.scrub, n.scrub)
+			s.every(p.scrub, n.mend)
+		}
 	}
 }
 

@@ -38,6 +38,9 @@ type node struct {
 	told                                        replica.Life // the last that both peers have on record
 	routines                                    map[*routine]bool
 	greeting, rebuilding, collecting, comparing bool
+
+	rotten  map[string][]byte // records whose stored value a flipped bit made this
+	mending bool
 }
 
 // arrival is a request that was delivered and not yet served.
@@ -75,7 +78,7 @@ func (n *node) start() {
 	n.inbox = nil
 	n.rounds = n.sim.newProposer(&n.clock)
 	n.planSync()
-	n.greeting, n.rebuilding, n.collecting, n.comparing = false, false, false, false
+	n.greeting, n.rebuilding, n.collecting, n.comparing, n.mending = false, false, false, false, false
 	n.sim.tracef("n%d started, boot %d", n.id, n.boots)
 	n.sim.after(1, n.hello)
 }
@@ -115,14 +118,6 @@ func (n *node) stop(clean bool) {
 	n.disk.Crash()
 }
 
-// fill makes the disk full for a while; others may be at the same time.
-func (n *node) fill() {
-	if !n.full {
-		n.setFull(true)
-		n.sim.after(n.sim.spread(n.sim.profile.full), func() { n.setFull(false) })
-	}
-}
-
 func (n *node) setFull(full bool) {
 	if n.full == full {
 		return
@@ -132,59 +127,6 @@ func (n *node) setFull(full bool) {
 	if n.up {
 		n.replica.SetReadOnly(full)
 	}
-}
-
-// loseDisk leaves a stopped node with a blank disk, or with a copy made before
-// one of its last starts.
-func (n *node) loseDisk() {
-	n.exchanged = true
-	if n.sim.rng.IntN(2) == 0 {
-		n.sim.tracef("n%d gets a blank disk", n.id)
-		n.disk = mem.NewDisk()
-		return
-	}
-	n.sim.tracef("n%d gets an old copy of its disk", n.id)
-	n.disk = n.oldCopy().Clone()
-}
-
-// diskCopy is a disk as it was at some moment.
-type diskCopy struct {
-	disk *mem.Disk
-	life replica.Life // that was shown then; none for a copy from before a start
-}
-
-const maxCopies = 4
-
-// copyDisk keeps a copy of the disk, and forgets an older one.
-func (n *node) copyDisk(life replica.Life) {
-	n.older = append(n.older[max(0, len(n.older)-maxCopies+1):], diskCopy{n.disk.Clone(), life})
-}
-
-// oldCopy returns a copy that can be told from the disk: from before a start, or
-// both peers have since heard of writes that it may lack. Later ones can't be
-// told, which is the second of exposure that production has between two hellos.
-func (n *node) oldCopy() *mem.Disk {
-	var told []*mem.Disk
-	for _, c := range n.older {
-		if c.life.Incarnation == 0 || c.life.Incarnation == n.told.Incarnation && c.life.Beat < n.told.Beat {
-			told = append(told, c.disk)
-		}
-	}
-	if len(told) == 0 {
-		return mem.NewDisk()
-	}
-	return told[n.sim.rng.IntN(len(told))]
-}
-
-// setAside replaces a disk that turned out to be lost.
-func (n *node) setAside() {
-	if !n.up {
-		return
-	}
-	n.sim.tracef("n%d sets its disk aside", n.id)
-	n.stop(false)
-	n.disk = mem.NewDisk()
-	n.start()
 }
 
 // alive returns a check that the node still runs as it does now.

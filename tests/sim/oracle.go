@@ -145,7 +145,7 @@ func (o *oracle) proposed(op *operation, send *register.Send) {
 	if _, known := o.changes[r.Op]; known {
 		return
 	}
-	if op.changes == 0 {
+	if op.changes == 0 && (!op.fill || !r.Tombstone) {
 		o.violate("%s proposes op id %s, and changed nothing", op, r.Op)
 	}
 	op.changes = 0

@@ -31,6 +31,9 @@ const (
 	rebuildGo  = "dbnode/repair/rebuild.go"
 	collectGo  = "dbnode/repair/collect.go"
 	entropyGo  = "dbnode/repair/entropy.go"
+	damageGo   = "pkg/register/damage.go"
+	mendGo     = "dbnode/repair/damage.go"
+	rotGo      = "dbnode/replica/damage.go"
 )
 
 var plants = []plant{
@@ -430,5 +433,28 @@ var plants = []plant{
 	{
 		name: "difference-read", what: "anti-entropy reads what differs instead of rewriting it",
 		edits: []edit{{entropyGo, `Key: key, Rewrite: true, Above`, `Key: key, Rewrite: !register.Planted("difference-read"), Above`}},
+	},
+	{
+		name: "damaged-is-blank", what: "an acceptor takes a damaged record for a blank, and votes with it",
+		edits: []edit{{damageGo, `	if q.Kind != KindAccept || q.Record.Ballot.Less(bar) {
+		return Reply`, `	if (q.Kind != KindAccept || q.Record.Ballot.Less(bar)) && !PLANTED {
+		return Reply`}},
+	},
+	{
+		name: "damaged-replaced-below-bar", what: "a damaged record is replaced by an accept below the bar",
+		edits: []edit{{damageGo, `q.Record.Ballot.Less(bar)) && !`, `q.Record.Ballot.Less(bar) && !PLANTED) && !`}},
+	},
+	{
+		name: "damaged-copied-below-bar", what: "a rebuild replaces a damaged record by an older copy",
+		slow:  true,
+		edits: []edit{{damageGo, `	if rec.Ballot.Less(bar) {`, `	if rec.Ballot.Less(bar) && !PLANTED {`}},
+	},
+	{
+		name: "mended-without-filling", what: "where the others hold nothing, a damaged record is left as it is",
+		edits: []edit{{mendGo, `Rewrite: true, Fill: true,`, `Rewrite: true, Fill: !register.Planted("mended-without-filling"),`}},
+	},
+	{
+		name: "damage-kept-in-digest", what: "the digest keeps what a damaged record added to it",
+		edits: []edit{{rotGo, `	p.uncounted = true // what`, `	p.uncounted = !register.Planted("damage-kept-in-digest") // what`}},
 	},
 }

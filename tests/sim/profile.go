@@ -36,6 +36,8 @@ type profile struct {
 	collect  int64  // mean time between two looks for tombstones
 	compare  int64  // mean time between two comparisons of the data replicas
 	full     int64  // mean time between a node's disk getting full, and mean time it stays so; 0 for never
+	rot      int64  // mean time between flips of a bit on a disk, 0 for none
+	scrub    int64  // mean time between two looks for them, and between two repairs
 	restarts int64  // mean time between restarts of a gateway, 0 for none
 	skew     int64  // clocks are off by up to this
 	frozen   chance // that a clock stands still for long
@@ -115,6 +117,7 @@ func (p *profile) hot(r *rand.Rand) {
 	p.handoff = pick[int64](r, 200, 1000, 4000)
 	p.stray = pick[chance](r, 10, 30, 60)
 	p.flood = r.IntN(40) == 0
+	p.rots(r)
 }
 
 // racing loses nothing: slow messages, handoffs and fresh gateways race, and the
@@ -168,6 +171,14 @@ func (p *profile) mixed(r *rand.Rand) {
 	p.hasty = pick[chance](r, 0, 0, 5)
 	p.flood = r.IntN(20) == 0
 	p.stray = pick[chance](r, 0, 10, 50)
+	if p.hour == 0 { // else what replaces a record of that node is out of the others' reach
+		p.rots(r)
+	}
+}
+
+func (p *profile) rots(r *rand.Rand) {
+	p.rot = pick(r, 0, 0, 500, 2*millisecond, 10*millisecond)
+	p.scrub = pick(r, 300, 2*millisecond, 10*millisecond)
 }
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }

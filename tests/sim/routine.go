@@ -185,7 +185,7 @@ func (r *routine) Do(_ context.Context, q drive.Request) (drive.Result, error) {
 	n.rounds.Observe(q.Above)
 	o := &operation{kind: opRead, key: s.keyIndex(q.Key), from: n.id, proposer: n.rounds, alive: n.alive()}
 	if q.Rewrite {
-		o.kind = opRewrite
+		o.kind, o.fill = opRewrite, q.Fill
 	}
 	o.order = orderOf(q.Prefer)
 	var result drive.Result

@@ -154,6 +154,8 @@ func (s *sim) rejoin() {
 	for pass := 0; ; pass++ {
 		for _, n := range s.nodes {
 			n.hello()
+			n.scrub()
+			n.mend()
 		}
 		s.drain()
 		troubled := 0

@@ -127,9 +127,9 @@ func (n *node) compare() {
 }
 
 // troubled reports whether the node is down, or not whole, or runs on a disk of
-// which a peer may yet say that it is an old copy.
+// which a peer may yet say that it is an old copy, or that holds a damaged record.
 func (n *node) troubled() bool {
-	if !n.up || !n.replica.Admitted() || n.replica.Life().Joining {
+	if !n.up || !n.replica.Admitted() || n.replica.Life().Joining || n.rots() {
 		return true
 	}
 	if n.exchanged {

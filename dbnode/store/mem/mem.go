@@ -66,6 +66,20 @@ func (d *Disk) Break(err error) {
 	d.broken = err
 }
 
+// Flip flips one bit of the value at key, as worn media do; it does nothing where
+// there is none. Disks cloned before stay as they are.
+func (d *Disk) Flip(key []byte, bit int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.root.get(key)
+	if n == nil || bit >= 8*len(n.value) {
+		return
+	}
+	value := bytes.Clone(n.value)
+	value[bit/8] ^= 1 << (bit % 8)
+	d.root = d.root.put(n.key, value)
+}
+
 func (d *Disk) acquire(s opener) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -123,13 +123,16 @@ func TestDamagedTableIsAnError(t *testing.T) {
 	for _, op := range ops {
 		got, err := s.Get(op.Key)
 		if err != nil {
+			require.ErrorIs(t, err, store.ErrDamaged)
 			failed++
 			continue
 		}
 		require.Equal(t, op.Value, got)
 	}
 	require.Positive(t, failed)
-	require.ErrorContains(t, s.Scan(nil, nil, func(_, _ []byte) bool { return true }), "scan of "+dir)
+	err = s.Scan(nil, nil, func(_, _ []byte) bool { return true })
+	require.ErrorContains(t, err, "scan of "+dir)
+	require.ErrorIs(t, err, store.ErrDamaged)
 }
 
 func TestOnlyTheNewestLogMayBeTorn(t *testing.T) {

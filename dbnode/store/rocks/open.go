@@ -51,7 +51,7 @@ func openDB(options *grocksdb.Options, dir string) (*grocksdb.DB, error) {
 	if isLocked(err) {
 		return nil, fmt.Errorf("%w: %s; stop the process that has it open or use another directory", store.ErrLocked, dir)
 	}
-	if !strings.HasPrefix(err.Error(), "Corruption:") {
+	if !isCorruption(err) {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	torn, logErr := tornAtEnd(dir)
@@ -72,6 +72,18 @@ func openDB(options *grocksdb.Options, dir string) (*grocksdb.DB, error) {
 func isLocked(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "lock hold by current process") || strings.Contains(text, "While lock file")
+}
+
+// isCorruption knows RocksDB's status by its text: a checksum of its own fails, or
+// a file is missing or short.
+func isCorruption(err error) bool { return strings.HasPrefix(err.Error(), "Corruption:") }
+
+// damaged adds to an error of RocksDB that the medium is damaged, if it says so.
+func damaged(err error) error {
+	if err == nil || !isCorruption(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrDamaged, err)
 }
 
 // SetAside renames a store's directory, which nobody has open, so that the next

@@ -1,0 +1,101 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/dyad-db/dyad/dbnode/repair"
+	"github.com/dyad-db/dyad/pkg/register"
+)
+
+// rotOne flips a bit in a record on a node's disk, while no other node is in
+// trouble.
+func (s *sim) rotOne() {
+	n := s.nodes[s.rng.IntN(len(s.nodes))]
+	for _, other := range s.nodes {
+		if other != n && other.troubled() {
+			return
+		}
+	}
+	if n.up {
+		n.rot()
+	}
+}
+
+// rot flips a bit of one stored record. The node is in trouble until that record
+// was replaced.
+func (n *node) rot() {
+	var keys, values [][]byte
+	err := n.store.Scan([]byte{'r'}, []byte{'s'}, func(key, value []byte) bool {
+		if bytes.Equal(n.rotten[string(key)], value) {
+			return true // more flips might make it whole again
+		}
+		keys, values = append(keys, bytes.Clone(key)), append(values, bytes.Clone(value))
+		return true
+	})
+	if err != nil {
+		panic(err)
+	}
+	if len(keys) == 0 {
+		return
+	}
+	i := n.sim.rng.IntN(len(keys))
+	bit := n.sim.rng.IntN(8 * len(values[i]))
+	n.disk.Flip(keys[i], bit)
+	values[i][bit/8] ^= 1 << (bit % 8)
+	if n.rotten == nil {
+		n.rotten = map[string][]byte{}
+	}
+	n.rotten[string(keys[i])] = values[i]
+	n.sim.tracef("n%d's disk flips bit %d of %q", n.id, bit, keys[i])
+}
+
+// rots reports whether a record that rotted is still there.
+func (n *node) rots() bool {
+	there := false
+	for key, bad := range n.rotten { // all of them, for their order is none
+		if value, err := n.store.Get([]byte(key)); err == nil && bytes.Equal(value, bad) {
+			there = true
+			continue
+		}
+		delete(n.rotten, key)
+	}
+	return there
+}
+
+// scrub reads all that the node holds, once.
+func (n *node) scrub() {
+	if !n.up {
+		return
+	}
+	worker := repair.NewScrub(n.sim.places, n.replica)
+	for worker.Passes.Load() == 0 {
+		if _, err := worker.Step(context.Background()); err != nil {
+			n.sim.oracle.violate("n%d can't be scrubbed: %v", n.id, err)
+			return
+		}
+	}
+}
+
+// mend replaces the node's damaged records, as far as they are known.
+func (n *node) mend() {
+	if !n.up || n.mending || !n.replica.Admitted() {
+		return
+	}
+	n.mending = true
+	n.begin(func(r *routine) {
+		worker := repair.NewMender(n.id, n.sim.places, r, r, r, discard)
+		for busy := true; busy && !r.stopped; {
+			var err error
+			if busy, err = worker.Step(context.Background()); err != nil && !r.stopped {
+				n.sim.tracef("n%d mends: %v", n.id, err)
+			}
+		}
+		if !r.stopped {
+			n.mending = false
+		}
+	})
+}
+
+// Damaged satisfies repair.Damaged.
+func (r *routine) Damaged() []register.Damage { return r.replica.Damaged() }
