@@ -1,0 +1,84 @@
+package drills
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// drill is one of the drills. make drills prints the names and lines from here.
+type drill struct {
+	name, line string
+	run        func(t *testing.T, s sizes)
+}
+
+func drills() []drill {
+	return []drill{
+		{"compose", "docker-compose stop db-1, wait, start, under load (FOR=60)", drillCompose},
+		{"kill", "kill -9 of each node and of a gateway, and start again (FOR=10)", drillKill},
+		{"freeze", "SIGSTOP of each node and of a gateway, and SIGCONT (FOR=30)", drillFreeze},
+		{"cut", "each node and a gateway cut off the network, both ways and one way (FOR=10)", drillCut},
+		{"rolling", "a rolling restart of all nodes and gateways", drillRolling},
+		{"wipe", "each node's disk lost under load, one after the other (USERS=200000)", drillWipe},
+	}
+}
+
+// TestDrill runs the drill that DYAD_DRILL names.
+func TestDrill(t *testing.T) {
+	name := os.Getenv("DYAD_DRILL")
+	if name == "" {
+		t.Skip("takes minutes and a quiet machine: make drills lists them, make drill NAME=... runs one")
+	}
+	for _, d := range drills() {
+		if d.name == name {
+			t.Run(d.name, func(t *testing.T) { d.run(t, sizes{t}) })
+			return
+		}
+	}
+	t.Fatalf("there is no drill %q: make drills lists them", name)
+}
+
+// sizes are what a caller may scale, from the environment.
+type sizes struct{ t *testing.T }
+
+// away is how long a victim stays away.
+func (s sizes) away(seconds int) time.Duration {
+	return time.Duration(s.number("DYAD_FOR", seconds)) * time.Second
+}
+
+func (s sizes) users(n int) int { return s.number("DYAD_USERS", n) }
+
+func (s sizes) duration() time.Duration {
+	s.t.Helper()
+	text := os.Getenv("DYAD_DURATION")
+	if text == "" {
+		return time.Hour
+	}
+	d, err := time.ParseDuration(text)
+	require.NoError(s.t, err, "DURATION is a time such as 90s, 10m or 1h")
+	return d
+}
+
+// seed is a number to draw faults from; printed, so that a run can be repeated.
+func (s sizes) seed() uint64 {
+	s.t.Helper()
+	seed := uint64(s.number("DYAD_SEED", 1+rand.IntN(1e9)))
+	s.t.Logf("SEED=%d", seed)
+	return seed
+}
+
+func (s sizes) number(name string, otherwise int) int {
+	s.t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(s.t, err, "%s must be a whole number", name)
+	require.Positive(s.t, n, "%s must be positive", name)
+	return n
+}
