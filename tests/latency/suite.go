@@ -189,6 +189,7 @@ func (l *Load) Suffer(f Fault) Outage {
 	if f.Gateway {
 		l.config.Client.SetPatience(gatewayPatience)
 		defer l.config.Client.SetPatience(0)
+		l.Wait(l.options.Limit) // until all that was sent with more patience is answered
 	}
 	l.Enter(f.Victim + " " + f.What)
 	f.Do()
@@ -249,16 +250,28 @@ func (l *Load) Await(what string, done func(Status) bool) Status {
 	}
 }
 
-// someStatus is what the first gateway that answers says.
+// someStatus is what the first gateway to answer says.
 func (l *Load) someStatus() Status {
 	l.tb.Helper()
+	type answer struct {
+		status Status
+		err    error
+	}
+	gateways := l.cluster.Gateways()
+	answers := make(chan answer, len(gateways))
+	for _, gateway := range gateways {
+		go func() {
+			s, err := l.status(gateway)
+			answers <- answer{s, err}
+		}()
+	}
 	var errs []error
-	for _, gateway := range l.cluster.Gateways() {
-		s, err := l.status(gateway)
-		if err == nil {
-			return s
+	for range gateways {
+		a := <-answers
+		if a.err == nil {
+			return a.status
 		}
-		errs = append(errs, err)
+		errs = append(errs, a.err)
 	}
 	l.tb.Fatal(errors.Join(errs...))
 	return Status{}
