@@ -24,6 +24,11 @@ func drills() []drill {
 		{"cut", "each node and a gateway cut off the network, both ways and one way (FOR=10)", drillCut},
 		{"rolling", "a rolling restart of all nodes and gateways", drillRolling},
 		{"wipe", "each node's disk lost under load, one after the other (USERS=200000)", drillWipe},
+		{"stale-survivor", "a replica that lacks an acknowledged write comes back while the one that has it is gone", drillStaleSurvivor},
+		{"wiped-survivor", "a replica's disk is lost while the other replica is away: it does not vote (FOR=3)", drillWipedSurvivor},
+		{"rolled-back", "the same with a disk that was put back to an older copy (FOR=3)", drillRolledBack},
+		{"delete-while-away", "a deletion while each node in turn is away, with copies and hints of the user (FOR=5)", drillDeleteWhileAway},
+		{"old-hint", "a witness comes back with a hint that is older than the record", drillOldHint},
 	}
 }
 

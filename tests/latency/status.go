@@ -20,7 +20,7 @@ type Status struct {
 	Records    int64    // on data replicas, tombstones not counted: twice the users, when whole
 	Tombstones int64    // on data replicas
 	Disk       int64    // bytes, of all nodes that answer
-	Joining    []string // nodes that are being rebuilt
+	Silent     []string // nodes that answer, and do not vote
 }
 
 // maxStatus bounds the gateway's answer, in bytes.
@@ -52,8 +52,8 @@ func ReadStatus(ctx context.Context, gateway string) (Status, error) {
 			s.Records += node.Status.Data.Records
 			s.Tombstones += node.Status.Data.Tombstones
 			s.Disk += node.Status.DiskBytes
-			if node.Status.Joining {
-				s.Joining = append(s.Joining, node.ID)
+			if node.Status.Joining || !node.Status.Serving {
+				s.Silent = append(s.Silent, node.ID)
 			}
 		}
 	}
