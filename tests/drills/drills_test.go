@@ -29,6 +29,9 @@ func drills() []drill {
 		{"rolled-back", "the same with a disk that was put back to an older copy (FOR=3)", drillRolledBack},
 		{"delete-while-away", "a deletion while each node in turn is away, with copies and hints of the user (FOR=5)", drillDeleteWhileAway},
 		{"old-hint", "a witness comes back with a hint that is older than the record", drillOldHint},
+		{"divergence", "one record lost at one replica: anti-entropy finds it (USERS=20000)", drillDivergence},
+		{"catch-up", "a node away during many creates, and a quarter as many deletes (USERS=200000)", drillCatchUp},
+		{"hour", "a random fault a minute (DURATION=1h, SEED)", drillHour},
 	}
 }
 

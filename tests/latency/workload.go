@@ -47,6 +47,8 @@ type Workload struct {
 	phase   atomic.Int32 // index of the present one
 	phases  []phase      // for Enter and Report, which one goroutine calls
 
+	requests, bad atomic.Int64 // answered so far, and of them: failed or wrong
+
 	mu       sync.Mutex
 	problems []string
 	kept     []restclient.User // users that nobody changes any more
@@ -250,6 +252,10 @@ func (c *client) judge(doing, id string, want restclient.Outcome, user *restclie
 }
 
 func (c *client) note(got restclient.Result, end verdict) {
+	c.w.requests.Add(1)
+	if end != correct {
+		c.w.bad.Add(1)
+	}
 	c.samples = append(c.samples, sample{phase: c.w.phase.Load(), took: got.Took, end: end, moved: got.Moved, doubt: got.Doubt})
 }
 
@@ -342,6 +348,10 @@ func inParallel(n int, do func(i int)) {
 	}
 	wg.Wait()
 }
+
+// Progress returns how many requests were answered so far, and how many of them
+// failed or were wrong.
+func (w *Workload) Progress() (requests, bad int64) { return w.requests.Load(), w.bad.Load() }
 
 // Problems describes the first failures and wrong answers.
 func (w *Workload) Problems() []string {
