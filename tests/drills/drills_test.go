@@ -19,6 +19,7 @@ type drill struct {
 func drills() []drill {
 	return []drill{
 		{"compose", "docker-compose stop db-1, wait, start, under load (FOR=60)", drillCompose},
+		{"compose-matrix", "docker-compose stop and start of each service, each pair, all: what is available", drillMatrix},
 		{"kill", "kill -9 of each node and of a gateway, and start again (FOR=10)", drillKill},
 		{"freeze", "SIGSTOP of each node and of a gateway, and SIGCONT (FOR=30)", drillFreeze},
 		{"cut", "each node and a gateway cut off the network, both ways and one way (FOR=10)", drillCut},
