@@ -38,24 +38,24 @@ func newNetwork(tb testing.TB, n int) *network {
 	subnet := fmt.Sprintf("10.213.%d.", os.Getpid()%256)
 	lan := prefix + "lan"
 	addNamespace(tb, lan)
-	tool(tb, "ip", "-n", lan, "link", "add", "bridge", "type", "bridge")
-	tool(tb, "ip", "-n", lan, "link", "set", "bridge", "up")
+	ip(tb, "-n", lan, "link", "add", "bridge", "type", "bridge")
+	ip(tb, "-n", lan, "link", "set", "bridge", "up")
 	own := fmt.Sprintf("dyad%d", os.Getpid()) // it goes with the namespace of its other end
-	tool(tb, "ip", "link", "add", own, "type", "veth", "peer", "name", "test", "netns", lan)
-	tool(tb, "ip", "-n", lan, "link", "set", "test", "master", "bridge", "up")
-	tool(tb, "ip", "addr", "add", subnet+"254/24", "dev", own)
-	tool(tb, "ip", "link", "set", own, "up")
+	ip(tb, "link", "add", own, "type", "veth", "peer", "name", "test", "netns", lan)
+	ip(tb, "-n", lan, "link", "set", "test", "master", "bridge", "up")
+	ip(tb, "addr", "add", subnet+"254/24", "dev", own)
+	ip(tb, "link", "set", own, "up")
 	net := &network{}
 	for i := range n {
-		name, ip, port := prefix+strconv.Itoa(i), subnet+strconv.Itoa(i+1), fmt.Sprint("port", i)
+		name, address, port := prefix+strconv.Itoa(i), subnet+strconv.Itoa(i+1), fmt.Sprint("port", i)
 		addNamespace(tb, name)
-		tool(tb, "ip", "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", lan)
-		tool(tb, "ip", "-n", lan, "link", "set", port, "master", "bridge", "up")
-		tool(tb, "ip", "-n", name, "addr", "add", ip+"/24", "dev", "eth0")
-		tool(tb, "ip", "-n", name, "link", "set", "eth0", "up")
-		tool(tb, "ip", "-n", name, "link", "set", "lo", "up")
+		ip(tb, "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", lan)
+		ip(tb, "-n", lan, "link", "set", port, "master", "bridge", "up")
+		ip(tb, "-n", name, "addr", "add", address+"/24", "dev", "eth0")
+		ip(tb, "-n", name, "link", "set", "eth0", "up")
+		ip(tb, "-n", name, "link", "set", "lo", "up")
 		net.names = append(net.names, name)
-		net.hosts = append(net.hosts, latency.Host{IP: ip, Command: []string{"ip", "netns", "exec", name}})
+		net.hosts = append(net.hosts, latency.Host{IP: address, Command: []string{"ip", "netns", "exec", name}})
 	}
 	return net
 }
@@ -63,28 +63,33 @@ func newNetwork(tb testing.TB, n int) *network {
 // removeStale removes what a killed run could not.
 func removeStale(tb testing.TB) {
 	tb.Helper()
-	for line := range strings.Lines(tool(tb, "ip", "netns", "list")) {
+	for line := range strings.Lines(ip(tb, "netns", "list")) {
 		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 		parts := strings.Split(name, "-")
 		if len(parts) != 3 || parts[0] != "dyad" {
 			continue
 		}
 		if _, err := os.Stat("/proc/" + parts[1]); os.IsNotExist(err) {
-			tool(tb, "ip", "netns", "delete", name)
+			ip(tb, "netns", "delete", name)
 		}
 	}
 }
 
 func addNamespace(tb testing.TB, name string) {
 	tb.Helper()
-	tool(tb, "ip", "netns", "add", name)
+	ip(tb, "netns", "add", name)
 	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), toolLimit)
-		defer cancel()
-		if out, err := exec.CommandContext(ctx, "ip", "netns", "delete", name).CombinedOutput(); err != nil {
+		if out, err := deleteNamespace(name); err != nil {
 			tb.Errorf("remove the namespace %s: %v\n%s", name, err, out)
 		}
 	})
+}
+
+// deleteNamespace is for when the test's own context is over.
+func deleteNamespace(name string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), toolLimit)
+	defer cancel()
+	return exec.CommandContext(ctx, "ip", "netns", "delete", name).CombinedOutput()
 }
 
 // directions of a cut, as nft calls them.
@@ -102,20 +107,21 @@ func (n *network) cut(tb testing.TB, i int, hooks []string) {
 	for _, hook := range hooks {
 		rules = append(rules, fmt.Sprintf("add chain inet cut %s { type filter hook %s priority 0; policy drop; }", hook, hook))
 	}
-	tool(tb, "ip", "netns", "exec", n.names[i], "nft", strings.Join(rules, "; "))
+	ip(tb, "netns", "exec", n.names[i], "nft", strings.Join(rules, "; "))
 }
 
 // mend ends the cut of host i.
 func (n *network) mend(tb testing.TB, i int) {
 	tb.Helper()
-	tool(tb, "ip", "netns", "exec", n.names[i], "nft", "delete", "table", "inet", "cut")
+	ip(tb, "netns", "exec", n.names[i], "nft", "delete", "table", "inet", "cut")
 }
 
-func tool(tb testing.TB, name string, args ...string) string {
+// ip runs the tool of that name and returns what it prints.
+func ip(tb testing.TB, args ...string) string {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), toolLimit)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
-	require.NoError(tb, err, "%s %s:\n%s", name, strings.Join(args, " "), out)
+	out, err := exec.CommandContext(ctx, "ip", args...).CombinedOutput()
+	require.NoError(tb, err, "ip %s:\n%s", strings.Join(args, " "), out)
 	return string(out)
 }

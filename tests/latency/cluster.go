@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,7 +62,7 @@ func StartCluster(tb testing.TB, gateways int, hosts ...Host) *Cluster {
 				"--nodes", nodes, "--engine", "rocksdb",
 			}
 		}
-		command = append(hosts[i].Command[:len(hosts[i].Command):len(hosts[i].Command)], command...)
+		command = slices.Concat(hosts[i].Command, command)
 		c.Programs = append(c.Programs, proc.Start(tb, c.dir, c.Name(i), command[0], command[1:]...))
 	}
 	for i := range c.Programs {

@@ -20,6 +20,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,7 +130,7 @@ func (l *Load) create(n int) []restclient.User {
 	for i := range rows {
 		rows[i] = l.newUser()
 	}
-	l.each(n, func(i int) restclient.Result { return l.config.Client.Create(l.tb.Context(), restclient.User(rows[i])) })
+	l.each(n, restclient.Exists, func(i int) restclient.Result { return l.config.Client.Create(l.tb.Context(), restclient.User(rows[i])) })
 	users := make([]restclient.User, n)
 	for i := range rows {
 		users[i] = restclient.User(rows[i].Stored())
@@ -150,7 +151,7 @@ func (l *Load) Create(n int) []restclient.User {
 // Delete deletes users that Create stored.
 func (l *Load) Delete(users []restclient.User) {
 	l.tb.Helper()
-	l.each(len(users), func(i int) restclient.Result { return l.config.Client.Delete(l.tb.Context(), users[i].ID) })
+	l.each(len(users), restclient.NotFound, func(i int) restclient.Result { return l.config.Client.Delete(l.tb.Context(), users[i].ID) })
 	gone := map[string]bool{}
 	for _, u := range users {
 		gone[u.ID] = true
@@ -169,16 +170,34 @@ func (l *Load) Delete(users []restclient.User) {
 	}
 }
 
-// each sends n requests, all of which must be carried out.
-func (l *Load) each(n int, send func(i int) restclient.Result) {
+// each has n changes carried out that are no part of the load: one that is
+// refused for want of nodes, or whose outcome is unknown, is sent again a few
+// times. Then again is what it is answered if an earlier try was carried out.
+func (l *Load) each(n int, again restclient.Outcome, send func(i int) restclient.Result) {
 	l.tb.Helper()
+	const tries = 6
+	var repeated atomic.Int64
 	var failed sync.Map
 	inParallel(n, func(i int) {
-		if r := send(i); r.Outcome != restclient.OK || r.Err != nil {
-			failed.Store("", r.String())
+		unknown := false
+		for try := 1; ; try++ {
+			r := send(i)
+			switch {
+			case r.Outcome == restclient.OK && r.Err == nil, unknown && r.Outcome == again:
+				return
+			case try == tries || r.Outcome != restclient.Unavailable && r.Outcome != restclient.Unknown:
+				failed.Store("", r.String())
+				return
+			}
+			unknown = unknown || r.Outcome == restclient.Unknown
+			repeated.Add(1)
+			time.Sleep(time.Duration(try) * pollEvery)
 		}
 	})
-	if why, any := failed.Load(""); any {
+	if n := repeated.Load(); n > 0 {
+		l.tb.Logf("%d requests beside the load had to be repeated", n)
+	}
+	if why, some := failed.Load(""); some {
 		l.tb.Fatalf("of %d requests beside the load, one at least was not carried out: %s", n, why)
 	}
 }
@@ -194,8 +213,10 @@ func (l *Load) Suffer(f Fault) Outage {
 	l.Enter(f.Victim + " " + f.What)
 	f.Do()
 	l.Wait(min(failover, f.Away))
-	l.Enter(f.Victim + " away")
-	l.Wait(max(f.Away-failover, 0))
+	if f.Away > failover {
+		l.Enter(f.Victim + " away")
+		l.Wait(f.Away - failover)
+	}
 	outage := Outage{Victim: f.Victim, What: f.What, HintsHeight: l.someStatus().Hints} // hints only grow while it is away
 
 	l.Enter(f.Victim + " returning")
