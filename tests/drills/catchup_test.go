@@ -67,14 +67,7 @@ func rowOf(t *testing.T, o latency.Outcome, phase string) latency.Row {
 // bytesPerByte compacts the nodes and compares their disks with the users' JSON.
 func bytesPerByte(t *testing.T, l *latency.Load, c *latency.Cluster) float64 {
 	t.Helper()
-	for _, node := range c.Nodes() {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, node+wire.PathCompact, http.NoBody)
-		require.NoError(t, err)
-		reply, err := http.DefaultClient.Do(request)
-		require.NoError(t, err)
-		require.NoError(t, reply.Body.Close())
-		require.Less(t, reply.StatusCode, 300, reply.Status)
-	}
+	compact(t, c.Nodes()...)
 	size := 0
 	for _, u := range l.Users() {
 		document, err := json.Marshal(u)

@@ -31,6 +31,7 @@ func drills() []drill {
 		{"delete-while-away", "a deletion while each node in turn is away, with copies and hints of the user (FOR=5)", drillDeleteWhileAway},
 		{"old-hint", "a witness comes back with a hint that is older than the record", drillOldHint},
 		{"divergence", "one record lost at one replica: anti-entropy finds it (USERS=20000)", drillDivergence},
+		{"flipped-byte", "a byte flipped in a log, a MANIFEST and an SST file of a stopped node (USERS=20000)", drillFlippedByte},
 		{"catch-up", "a node away during many creates, and a quarter as many deletes (USERS=200000)", drillCatchUp},
 		{"hour", "a random fault a minute (DURATION=1h, SEED)", drillHour},
 	}
