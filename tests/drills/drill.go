@@ -69,7 +69,7 @@ func judge(tb testing.TB, o latency.Outcome) {
 		assert.Zero(tb, row.Wrong, "wrong answers: %s", row.Phase)
 		assert.Less(tb, row.Slowest, limit, "slowest request: %s (other programs used %.0f %% of the machine)", row.Phase, 100*row.Others)
 	}
-	assert.Zero(tb, o.Different, "ids that answer wrongly at the end")
+	assert.Zero(tb, o.Different, "ids that do not answer as they should at the end")
 }
 
 func failed(o latency.Outcome) (n int) {
