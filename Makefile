@@ -1,5 +1,5 @@
 # Bare `make` lists the targets. Those that build install first what a bare Debian 12 or Ubuntu lacks.
-# WAIT=SECONDS is how long a node stays away in latency and drill.
+# WAIT=SECONDS is how long a node stays away in latency and drill. Drills take FOR (the same), USERS, DURATION and SEED.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -50,9 +50,17 @@ cover: deps ## run all tests and print how much of each function they reach
 latency: deps ## stop a node under load and start it again: every request answered, and under 250 ms (WAIT=10)
 	DYAD_LATENCY=1 DYAD_WAIT=$(or $(WAIT),10) $(gotest) -v -count=1 -timeout 10m ./tests/latency/... | $(tally) -v
 
+.PHONY: drills
+drills: ## list the drills
+	@awk -F '"' '/^\t\t\{"[a-z-]+", / { printf "  make drill NAME=%-16s %s\n", $$2, $$4 }' tests/drills/drills_test.go
+
+# Those of docker-compose need its images, those that cut the network the tools for it.
+drill := $(or $(NAME),compose)
 .PHONY: drill
-drill: images ## the same with docker-compose, then proof from the nodes that nothing is missing (WAIT=60)
-	DYAD_DRILL=1 DYAD_WAIT=$(or $(WAIT),60) $(gotest) -v -count=1 -timeout 20m ./tests/drills/... | $(tally) -v
+drill: deps $(if $(filter compose%,$(drill)),images) ## run the drill NAME (compose): faults under load, every answer checked
+	@$(if $(filter cut hour,$(drill)),$(scripts)/drill-deps.sh)
+	DYAD_DRILL=$(drill) DYAD_FOR=$(or $(FOR),$(WAIT)) DYAD_USERS=$(USERS) DYAD_DURATION=$(DURATION) DYAD_SEED=$(SEED) \
+	  $(gotest) -v -count=1 -timeout 6h -run '^TestDrill$$' ./tests/drills | $(tally) -v
 
 .PHONY: images
 images: deps ## build the images; starts a Docker engine and makes the base images where there are none

@@ -72,8 +72,8 @@ const (
 // valid until the next call. It is not safe for concurrent use.
 //
 // Invariant: while phase is phaseAccept with own set, or resolving is set, an
-// accept of the change has left and its outcome is not known; otherwise no
-// accept of the change has been taken by anyone, nor ever will be.
+// accept of the change has left and its outcome is not known; otherwise the
+// change has not been chosen, nor ever will be by what has left.
 type Round struct {
 	spec     Spec
 	proposer Proposer
@@ -95,6 +95,8 @@ type Round struct {
 	resolving bool   // reading to learn what became of op
 	pressing  bool   // read repair was refused for want of room: the next one draws on the reserve
 	op        Ballot
+	base      Ballot // op id of what the change was made from
+	change    Change // while resolving, what to make anew if it was not applied
 
 	attempts, noQuorum, rereads int
 	thirdAsked                  bool

@@ -107,9 +107,23 @@ func (r *Round) onForward() {
 
 // finishRead ends a read, or a look at what became of a change.
 func (r *Round) finishRead(rec Record) {
+	if r.passedOver(rec) {
+		r.resolving = false
+		r.spec.Change = r.change
+		r.retry()
+		return
+	}
 	if r.resolving && rec.Op != r.op {
 		r.finish(Record{}, ErrUnknown)
 		return
 	}
 	r.finish(rec, nil)
+}
+
+// passedOver reports whether a chosen record proves that the change in doubt was
+// not applied and never will be: chosen above the change's ballot, it still has the
+// content that the change was made from. Had the change been chosen, whatever
+// was chosen above it would carry its op id or a later one.
+func (r *Round) passedOver(rec Record) bool {
+	return r.resolving && !rec.Blank() && rec.Op == r.base && r.op.Less(rec.Ballot)
 }

@@ -41,7 +41,7 @@ func (r *Round) decide() {
 	switch {
 	case err == nil:
 		r.own = true
-		r.op = r.ballot
+		r.base, r.op = cur.Op, r.ballot
 		r.propose(Record{Ballot: r.ballot, Op: r.ballot, Tombstone: doc == nil, Doc: doc})
 	case settled:
 		r.finish(cur, err)
@@ -130,7 +130,7 @@ func (r *Round) acceptFailed() {
 func (r *Round) resolve() {
 	r.resolving = true
 	r.own = false
-	r.spec.Change = nil
+	r.change, r.spec.Change = r.spec.Change, nil
 	r.writing = false
 	r.begin()
 }

@@ -1,5 +1,3 @@
-// Package drills takes nodes of real deployments away and brings them back,
-// under load, and then has the nodes prove that nothing is missing.
 package drills
 
 import (
@@ -15,7 +13,7 @@ import (
 )
 
 // The addresses that docker-compose.yaml and drill.yaml publish on this machine.
-const gatewayURL = "http://127.0.0.1:8080"
+func gatewayURLs() []string { return []string{"http://127.0.0.1:8080", "http://127.0.0.1:18080"} }
 
 func nodeURLs() []string {
 	return []string{"http://127.0.0.1:17100", "http://127.0.0.1:17101", "http://127.0.0.1:17102"}
@@ -80,15 +78,7 @@ func (c *compose) command(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // Gateways satisfies latency.Target.
-func (c *compose) Gateways() []string { return []string{gatewayURL} }
+func (c *compose) Gateways() []string { return gatewayURLs() }
 
 // PIDs satisfies latency.Target: the processes are in containers, and not counted.
 func (c *compose) PIDs() []int { return nil }
-
-// TakeAway satisfies latency.Target.
-func (c *compose) TakeAway(tb testing.TB, node int) { c.run(tb, "stop", service(node)) }
-
-// BringBack satisfies latency.Target.
-func (c *compose) BringBack(tb testing.TB, node int) { c.run(tb, "start", service(node)) }
-
-func service(node int) string { return fmt.Sprintf("db-%d", node) }

@@ -22,13 +22,21 @@ func TestLatency(t *testing.T) {
 		PerSecond: float64(number(t, "DYAD_RATE", 50)),
 		Limit:     250 * time.Millisecond,
 		Healthy:   5 * time.Second,
-		Away:      time.Duration(number(t, "DYAD_WAIT", 10)) * time.Second,
-		Victims:   []int{1},
+		Whole:     2 * time.Minute,
 	}
+	victims := []int{1}
 	if os.Getenv("DYAD_LATENCY_ALL") != "" {
-		o.Victims = []int{1, 0, 2}
+		victims = []int{1, 0, 2}
 	}
-	outcome := latency.Run(t, latency.StartCluster(t), o)
+	c := latency.StartCluster(t, 1)
+	load := latency.Start(t, c, o)
+	for _, i := range victims {
+		load.Suffer(latency.Fault{
+			Victim: c.Name(i), What: "killed", Away: time.Duration(number(t, "DYAD_WAIT", 10)) * time.Second,
+			Do: c.Programs[i].Kill, Undo: c.Programs[i].Start,
+		})
+	}
+	outcome := load.Finish()
 	t.Logf("%d clients, each at most %.0f requests/s in a closed loop, on the servers' own processors; no request may take over %v:\n%s",
 		o.Clients, o.PerSecond, o.Limit, outcome)
 
@@ -44,8 +52,8 @@ func TestLatency(t *testing.T) {
 		assert.Zero(t, row.Late, "requests over %v: %s (other programs used %.0f %% of the machine)", o.Limit, row.Phase, 100*row.Others)
 	}
 	for _, outage := range outcome.Outages {
-		assert.NotZero(t, outage.HintsHeight, "an outage under load must leave hints: %s", outage.Node)
-		assert.Zero(t, outage.HintsAfter, outage.Node)
+		assert.NotZero(t, outage.HintsHeight, "an outage under load must leave hints: %s", outage.Victim)
+		assert.Zero(t, outage.HintsAfter, outage.Victim)
 	}
 	assert.Zero(t, outcome.Different)
 	if failed == 0 { // else users may exist whose creation was not acknowledged

@@ -26,6 +26,8 @@ type Row struct {
 	Failed            int // 5xx or no answer
 	Wrong             int // answered, but not with the truth
 	Late              int // took longer than the limit
+	Moved             int // not answered by the first gateway, and by the second
+	Doubt             int // of those: changes that the first may carry out as well
 	Slowest, P50, P99 time.Duration
 	Busy              float64 // share of all processors' time that anything used, 0 to 1
 	Others            float64 // of it: used by neither the clients nor the cluster
@@ -73,6 +75,12 @@ func (r *Row) count(s sample, limit time.Duration) {
 	if s.took > limit {
 		r.Late++
 	}
+	if s.moved {
+		r.Moved++
+	}
+	if s.doubt {
+		r.Doubt++
+	}
 }
 
 // rank fills in the order statistics: the p-th percentile is the smallest
@@ -90,11 +98,11 @@ func (r *Row) rank(took []time.Duration) {
 func Table(rows []Row) string {
 	var text bytes.Buffer
 	out := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "phase\tseconds\trequests\t/s\tfailed\twrong\tlate\tp50 ms\tp99 ms\tslowest ms\tCPU %\tby others\t")
+	fmt.Fprintln(out, "phase\tseconds\trequests\t/s\tfailed\twrong\tmoved\tlate\tp50 ms\tp99 ms\tslowest ms\tCPU %\tby others\t")
 	for _, r := range rows {
-		fmt.Fprintf(out, "%s\t%.1f\t%d\t%.0f\t%d\t%d\t%d\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t\n",
+		fmt.Fprintf(out, "%s\t%.1f\t%d\t%.0f\t%d\t%d\t%d\t%d\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t\n",
 			r.Phase, r.Length.Seconds(), r.Requests, float64(r.Requests)/max(r.Length.Seconds(), 1e-9),
-			r.Failed, r.Wrong, r.Late, ms(r.P50), ms(r.P99), ms(r.Slowest), 100*r.Busy, 100*r.Others)
+			r.Failed, r.Wrong, r.Moved, r.Late, ms(r.P50), ms(r.P99), ms(r.Slowest), 100*r.Busy, 100*r.Others)
 	}
 	_ = out.Flush() // into memory
 	return text.String()

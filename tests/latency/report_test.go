@@ -12,8 +12,8 @@ func TestReport(t *testing.T) {
 	for _, name := range []string{"calm", "storm", "nothing", "end"} {
 		w.Enter(name)
 	}
-	w.clients[0].samples = []sample{{0, 3 * time.Millisecond, correct}, {1, 251 * time.Millisecond, correct}, {1, 250 * time.Millisecond, failed}}
-	w.clients[1].samples = []sample{{1, time.Millisecond, wrong}, {0, time.Millisecond, correct}, {3, 2 * time.Millisecond, failed}}
+	w.clients[0].samples = []sample{{0, 3 * time.Millisecond, correct, false, false}, {1, 251 * time.Millisecond, correct, true, true}, {1, 250 * time.Millisecond, failed, true, false}}
+	w.clients[1].samples = []sample{{1, time.Millisecond, wrong, false, false}, {0, time.Millisecond, correct, false, false}, {3, 2 * time.Millisecond, failed, false, false}}
 	rows := w.Report(250 * time.Millisecond)
 	for i := range rows {
 		rows[i].Length, rows[i].Busy, rows[i].Others = 2*time.Second, 0.5, 0.2 // of the clock
@@ -21,16 +21,16 @@ func TestReport(t *testing.T) {
 	assert.Equal(t, []Row{
 		{Phase: "calm", Length: 2 * time.Second, Requests: 2, P50: time.Millisecond, P99: 3 * time.Millisecond, Slowest: 3 * time.Millisecond, Busy: 0.5, Others: 0.2},
 		{
-			Phase: "storm", Length: 2 * time.Second, Requests: 3, Failed: 1, Wrong: 1, Late: 1, P50: 250 * time.Millisecond,
+			Phase: "storm", Length: 2 * time.Second, Requests: 3, Failed: 1, Wrong: 1, Late: 1, Moved: 2, Doubt: 1, P50: 250 * time.Millisecond,
 			P99: 251 * time.Millisecond, Slowest: 251 * time.Millisecond, Busy: 0.5, Others: 0.2,
 		},
 		{Phase: "nothing", Length: 2 * time.Second, Requests: 1, Failed: 1, P50: 2 * time.Millisecond, P99: 2 * time.Millisecond, Slowest: 2 * time.Millisecond, Busy: 0.5, Others: 0.2},
 	}, rows)
 	assert.Equal(t, ""+
-		"    phase  seconds  requests  /s  failed  wrong  late  p50 ms  p99 ms  slowest ms  CPU %  by others\n"+
-		"     calm      2.0         2   1       0      0     0     1.0     3.0         3.0     50         20\n"+
-		"    storm      2.0         3   2       1      1     1   250.0   251.0       251.0     50         20\n"+
-		"  nothing      2.0         1   0       1      0     0     2.0     2.0         2.0     50         20\n", Table(rows))
+		"    phase  seconds  requests  /s  failed  wrong  moved  late  p50 ms  p99 ms  slowest ms  CPU %  by others\n"+
+		"     calm      2.0         2   1       0      0      0     0     1.0     3.0         3.0     50         20\n"+
+		"    storm      2.0         3   2       1      1      2     1   250.0   251.0       251.0     50         20\n"+
+		"  nothing      2.0         1   0       1      0      0     0     2.0     2.0         2.0     50         20\n", Table(rows))
 }
 
 func TestRank(t *testing.T) {

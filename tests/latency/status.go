@@ -14,10 +14,13 @@ import (
 
 // Status is what this suite wants to know of a cluster.
 type Status struct {
-	Whole   bool   // every node is up and no hint is left
-	Missing string // what it lacks for that
-	Hints   int64  // on all nodes that answer
-	Records int64  // on data replicas, tombstones not counted: twice the users, when whole
+	Whole      bool     // as the gateway says
+	Missing    string   // what it lacks for that
+	Hints      int64    // on all nodes that answer
+	Records    int64    // on data replicas, tombstones not counted: twice the users, when whole
+	Tombstones int64    // on data replicas
+	Disk       int64    // bytes, of all nodes that answer
+	Silent     []string // nodes that answer, and do not vote
 }
 
 // maxStatus bounds the gateway's answer, in bytes.
@@ -47,6 +50,11 @@ func ReadStatus(ctx context.Context, gateway string) (Status, error) {
 		if node.Status != nil {
 			s.Hints += node.Status.HintCount()
 			s.Records += node.Status.Data.Records
+			s.Tombstones += node.Status.Data.Tombstones
+			s.Disk += node.Status.DiskBytes
+			if node.Status.Joining || !node.Status.Serving {
+				s.Silent = append(s.Silent, node.ID)
+			}
 		}
 	}
 	return s, nil

@@ -16,9 +16,9 @@ import (
 func TestReadStatus(t *testing.T) {
 	hints := wire.HintHolding{For: []string{"db-1"}, Holding: wire.Holding{Records: 3, Tombstones: 2}}
 	cluster := wire.ClusterStatus{Nodes: []wire.NodeReport{
-		{ID: "db-0", Up: true, Status: &wire.NodeStatus{Serving: true, Data: wire.Holding{Records: 10, Tombstones: 4}, Hints: []wire.HintHolding{hints}}},
+		{ID: "db-0", Up: true, Status: &wire.NodeStatus{Serving: true, DiskBytes: 7, Data: wire.Holding{Records: 10, Tombstones: 4}, Hints: []wire.HintHolding{hints}}},
 		{ID: "db-1", Error: "refused"},
-		{ID: "db-2", Up: true, Status: &wire.NodeStatus{Serving: true, Data: wire.Holding{Records: 7}, Hints: []wire.HintHolding{hints}}},
+		{ID: "db-2", Up: true, Status: &wire.NodeStatus{Serving: true, Life: wire.Life{Joining: true}, Data: wire.Holding{Records: 7}, Hints: []wire.HintHolding{hints}}},
 	}}
 	cluster.Judge()
 	body, err := json.Marshal(cluster)
@@ -31,7 +31,8 @@ func TestReadStatus(t *testing.T) {
 	got, err := ReadStatus(t.Context(), server.URL)
 	require.NoError(t, err)
 	assert.Equal(t, Status{
-		Missing: "db-0 holds 5 hints for db-1; db-1 is down: refused; db-2 holds 5 hints for db-1", Hints: 10, Records: 17,
+		Missing: "db-0 holds 5 hints for db-1; db-1 is down: refused; db-2 is being rebuilt; db-2 holds 5 hints for db-1",
+		Hints:   10, Records: 17, Tombstones: 4, Disk: 7, Silent: []string{"db-2"},
 	}, got)
 }
 

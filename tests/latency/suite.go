@@ -1,10 +1,12 @@
-// Package latency shows what clients notice when a node is killed and comes
-// back: real processes, and clients that send every kind of request all the
-// time, know what each answer has to be, and time it.
+// Package latency shows what clients notice when a program is taken away and
+// comes back: real processes, and clients that send every kind of request all
+// the time, know what each answer has to be, and time it.
 //
 // Invariants:
 //   - Every request is judged: failed (5xx or no answer), wrong (not the truth)
-//     or correct. None is repeated and none is left out of the table.
+//     or correct. None is left out of the table, and none is repeated but by the
+//     rule of restclient.NewMoving: what one gateway left unanswered, another is
+//     asked once. Those are counted as moved, their time from the first start.
 //   - A client waits for each answer before its next request (a closed loop), at
 //     a rate that keeps the machine below saturation: clients, gateway and nodes
 //     share its processors. The table says how busy they were, so that a slow
@@ -13,10 +15,12 @@ package latency
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,38 +29,47 @@ import (
 )
 
 const (
-	shared       = 500              // users that all clients read and none changes
 	failover     = time.Second      // of the time away, how much is the phase "stopped"
-	returnLimit  = 2 * time.Minute  // for a node to come back and everything to be whole
 	replyLimit   = 10 * time.Second // for one answer; what takes longer has failed
 	pollEvery    = 100 * time.Millisecond
 	statusBudget = 5 * time.Second
+	// gatewayPatience is how long clients wait for a gateway when one may hang.
+	gatewayPatience = 100 * time.Millisecond
 )
 
-// Target is a cluster whose nodes can be taken away; *Cluster is one.
+// Target is a cluster that can be asked; *Cluster is one.
 type Target interface {
 	Gateways() []string // URLs
 	PIDs() []int        // of the processes, for the share of the processors that they used
-	TakeAway(tb testing.TB, node int)
-	BringBack(tb testing.TB, node int)
 }
 
-// Options say what to do to the cluster, under which load.
+// Options say which load to put on the cluster.
 type Options struct {
 	Clients   int
 	PerSecond float64       // requests of each client
+	Shared    int           // users that all clients read and none changes; 0: 500
 	Limit     time.Duration // what no request may exceed
-	Healthy   time.Duration // before the first kill and after each return
-	Away      time.Duration // from a kill to the node's next start
-	Victims   []int         // nodes to kill, one after the other
+	Healthy   time.Duration // before the first fault and after each
+	Whole     time.Duration // bound from the end of a fault until the cluster is whole
 }
 
-// Outage is one node's absence, as the cluster saw it.
+// Fault is something done to a cluster, and undone.
+type Fault struct {
+	Victim  string
+	What    string // was done to it: killed, frozen...
+	Away    time.Duration
+	Do      func()
+	Undo    func()
+	Gateway bool // clients may have to leave a gateway that hangs
+}
+
+// Outage is one fault, as the cluster saw it.
 type Outage struct {
-	Node        string
-	HintsHeight int64         // when the node was about to come back
+	Victim      string
+	What        string
+	HintsHeight int64         // when the victim was about to come back
 	HintsAfter  int64         // when the cluster was whole again
-	ToWhole     time.Duration // from the node's start
+	ToWhole     time.Duration // from when the fault was undone
 }
 
 // Outcome is what a run has to show.
@@ -70,113 +83,236 @@ type Outcome struct {
 	Problems  []string
 }
 
-// Run loads the cluster, takes each victim away and back, and compares
-// everything at the end. What stops it fails the test; how the requests came
-// out is the caller's to judge.
-func Run(tb testing.TB, cluster Target, o Options) Outcome {
+// Load is a workload that runs against a cluster.
+type Load struct {
+	*Workload
+
+	tb      testing.TB
+	cluster Target
+	options Options
+	end     context.CancelFunc
+	running sync.WaitGroup
+	outages []Outage
+}
+
+// Start stores the shared users, starts the clients, and lets them run for the
+// time that is called healthy. The load ends with the test, if not before. What
+// stops it fails the test; how the requests came out is the caller's to judge.
+func Start(tb testing.TB, cluster Target, o Options) *Load {
 	tb.Helper()
-	client := restclient.New(replyLimit, cluster.Gateways()...)
-	defer client.Close()
+	if o.Shared == 0 {
+		o.Shared = 500
+	}
+	client := restclient.NewMoving(replyLimit, cluster.Gateways()...)
+	tb.Cleanup(client.Close)
 	next, stop := iter.Pull(people.Generate(1, 1<<30))
-	defer stop()
+	tb.Cleanup(stop)
 	row := func() people.Person { p, _ := next(); return p }
-	w := New(Config{
-		Client: client, Clients: o.Clients, PerSecond: o.PerSecond,
-		Shared: loadShared(tb, client, row), NewUser: row, PIDs: cluster.PIDs,
-	})
+	l := &Load{tb: tb, cluster: cluster, options: o, Workload: New(Config{
+		Client: client, Clients: o.Clients, PerSecond: o.PerSecond, NewUser: row, PIDs: cluster.PIDs,
+	})}
+	l.config.Shared = l.create(o.Shared)
 
 	ctx, cancel := context.WithCancel(tb.Context())
-	var running sync.WaitGroup
-	w.Enter("healthy")
-	running.Go(func() { w.Run(ctx) })
-	defer running.Wait() // when the test is given up in the middle
-	defer cancel()
-	wait(tb, o.Healthy)
-	var outcome Outcome
-	for _, victim := range o.Victims {
-		outcome.Outages = append(outcome.Outages, takeAway(tb, cluster, w, victim, o))
+	l.end = cancel
+	l.Enter("before")
+	l.running.Go(func() { l.Run(ctx) })
+	tb.Cleanup(func() { cancel(); l.running.Wait() })
+	l.Wait(o.Healthy)
+	return l
+}
+
+// create stores n new users, as fast as they are answered; the clients know
+// nothing of them.
+func (l *Load) create(n int) []restclient.User {
+	l.tb.Helper()
+	rows := make([]people.Person, n)
+	for i := range rows {
+		rows[i] = l.newUser()
 	}
-	w.Enter("end")
-	cancel()
-	running.Wait()
-
-	outcome.Rows = w.Report(o.Limit)
-	outcome.Records = awaitWhole(tb, cluster).Records
-	outcome.Compared, outcome.Existing, outcome.Different = w.Compare(tb.Context())
-	outcome.Problems = w.Problems()
-	return outcome
-}
-
-// takeAway is the story of one outage.
-func takeAway(tb testing.TB, cluster Target, w *Workload, victim int, o Options) Outage {
-	tb.Helper()
-	id := nodeID(victim)
-	w.Enter(id + " stopped")
-	cluster.TakeAway(tb, victim)
-	wait(tb, min(failover, o.Away))
-	w.Enter(id + " away")
-	wait(tb, max(o.Away-failover, 0))
-	outage := Outage{Node: id, HintsHeight: status(tb, cluster).Hints} // hints only grow while it is away
-
-	w.Enter(id + " returning")
-	start := time.Now()
-	cluster.BringBack(tb, victim)
-	outage.HintsAfter = awaitWhole(tb, cluster).Hints
-	outage.ToWhole = time.Since(start)
-	w.Enter("healthy after " + id)
-	wait(tb, o.Healthy)
-	return outage
-}
-
-// loadShared stores the users that nobody changes.
-func loadShared(tb testing.TB, client *restclient.Client, row func() people.Person) []restclient.User {
-	tb.Helper()
-	var users []restclient.User
-	for range shared {
-		p := row()
-		if result := client.Create(tb.Context(), restclient.User(p)); result.Outcome != restclient.OK || result.Err != nil {
-			tb.Fatalf("store the shared user %s: %s", p.ID, result)
-		}
-		users = append(users, restclient.User(p.Stored()))
+	l.each(n, restclient.Exists, func(i int) restclient.Result { return l.config.Client.Create(l.tb.Context(), restclient.User(rows[i])) })
+	users := make([]restclient.User, n)
+	for i := range rows {
+		users[i] = restclient.User(rows[i].Stored())
 	}
 	return users
 }
 
-// awaitWhole waits until every node is up and no hint is left.
-func awaitWhole(tb testing.TB, cluster Target) Status {
-	tb.Helper()
-	for limit := time.Now().Add(returnLimit); ; {
-		s := status(tb, cluster)
-		if s.Whole {
+// Create stores n new users, which the clients leave alone, beside the load.
+func (l *Load) Create(n int) []restclient.User {
+	l.tb.Helper()
+	users := l.create(n)
+	for _, u := range users {
+		l.keep(u)
+	}
+	return users
+}
+
+// Delete deletes users that Create stored.
+func (l *Load) Delete(users []restclient.User) {
+	l.tb.Helper()
+	l.each(len(users), restclient.NotFound, func(i int) restclient.Result { return l.config.Client.Delete(l.tb.Context(), users[i].ID) })
+	gone := map[string]bool{}
+	for _, u := range users {
+		gone[u.ID] = true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kept := l.kept[:0]
+	for _, u := range l.kept {
+		if !gone[u.ID] {
+			kept = append(kept, u)
+		}
+	}
+	l.kept = kept
+	for id := range gone {
+		l.removed = append(l.removed, id)
+	}
+}
+
+// each has n changes carried out that are no part of the load: one that is
+// refused for want of nodes, or whose outcome is unknown, is sent again a few
+// times. Then again is what it is answered if an earlier try was carried out.
+func (l *Load) each(n int, again restclient.Outcome, send func(i int) restclient.Result) {
+	l.tb.Helper()
+	const tries = 6
+	var repeated atomic.Int64
+	var failed sync.Map
+	inParallel(n, func(i int) {
+		unknown := false
+		for try := 1; ; try++ {
+			r := send(i)
+			switch {
+			case r.Outcome == restclient.OK && r.Err == nil, unknown && r.Outcome == again:
+				return
+			case try == tries || r.Outcome != restclient.Unavailable && r.Outcome != restclient.Unknown:
+				failed.Store("", r.String())
+				return
+			}
+			unknown = unknown || r.Outcome == restclient.Unknown
+			repeated.Add(1)
+			time.Sleep(time.Duration(try) * pollEvery)
+		}
+	})
+	if n := repeated.Load(); n > 0 {
+		l.tb.Logf("%d requests beside the load had to be repeated", n)
+	}
+	if why, some := failed.Load(""); some {
+		l.tb.Fatalf("of %d requests beside the load, one at least was not carried out: %s", n, why)
+	}
+}
+
+// Suffer is the story of one fault.
+func (l *Load) Suffer(f Fault) Outage {
+	l.tb.Helper()
+	if f.Gateway {
+		l.config.Client.SetPatience(gatewayPatience)
+		defer l.config.Client.SetPatience(0)
+		l.Wait(l.options.Limit) // until all that was sent with more patience is answered
+	}
+	l.Enter(f.Victim + " " + f.What)
+	f.Do()
+	l.Wait(min(failover, f.Away))
+	if f.Away > failover {
+		l.Enter(f.Victim + " away")
+		l.Wait(f.Away - failover)
+	}
+	outage := Outage{Victim: f.Victim, What: f.What, HintsHeight: l.someStatus().Hints} // hints only grow while it is away
+
+	l.Enter(f.Victim + " returning")
+	start := time.Now()
+	f.Undo()
+	outage.HintsAfter = l.AwaitWhole().Hints
+	outage.ToWhole = time.Since(start)
+	l.Enter("after " + f.Victim)
+	l.Wait(l.options.Healthy)
+	l.outages = append(l.outages, outage)
+	return outage
+}
+
+// Finish ends the load and compares everything.
+func (l *Load) Finish() Outcome {
+	l.tb.Helper()
+	l.Enter("end")
+	l.end()
+	l.running.Wait()
+	o := Outcome{Rows: l.Report(l.options.Limit), Outages: l.outages, Records: l.AwaitWhole().Records}
+	o.Compared, o.Existing, o.Different = l.Compare(l.tb.Context())
+	o.Problems = l.Problems()
+	return o
+}
+
+// AwaitWhole waits until every gateway says that the cluster is whole.
+func (l *Load) AwaitWhole() Status {
+	l.tb.Helper()
+	return l.Await("the cluster is whole", func(s Status) bool { return s.Whole })
+}
+
+// Await waits until done is content with what every gateway says, and returns
+// what the last one said; it fails the test after the time given to become
+// whole.
+func (l *Load) Await(what string, done func(Status) bool) Status {
+	l.tb.Helper()
+	for limit := time.Now().Add(l.options.Whole); ; l.Wait(pollEvery) {
+		var s Status
+		var err error
+		for _, gateway := range l.cluster.Gateways() {
+			if s, err = l.status(gateway); err != nil || !done(s) {
+				err = errors.Join(err, fmt.Errorf("%s says: %+v", gateway, s))
+				break
+			}
+		}
+		if err == nil {
 			return s
 		}
 		if time.Now().After(limit) {
-			tb.Fatalf("not whole %v after a node's return: %s", returnLimit, s.Missing)
+			l.tb.Fatalf("after %v it is not so that %s: %v", l.options.Whole, what, err)
 		}
-		wait(tb, pollEvery)
 	}
 }
 
-func status(tb testing.TB, cluster Target) Status {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), statusBudget)
+// someStatus is what the first gateway to answer says.
+func (l *Load) someStatus() Status {
+	l.tb.Helper()
+	type answer struct {
+		status Status
+		err    error
+	}
+	gateways := l.cluster.Gateways()
+	answers := make(chan answer, len(gateways))
+	for _, gateway := range gateways {
+		go func() {
+			s, err := l.status(gateway)
+			answers <- answer{s, err}
+		}()
+	}
+	var errs []error
+	for range gateways {
+		a := <-answers
+		if a.err == nil {
+			return a.status
+		}
+		errs = append(errs, a.err)
+	}
+	l.tb.Fatal(errors.Join(errs...))
+	return Status{}
+}
+
+func (l *Load) status(gateway string) (Status, error) {
+	ctx, cancel := context.WithTimeout(l.tb.Context(), statusBudget)
 	defer cancel()
-	s, err := ReadStatus(ctx, cluster.Gateways()[0])
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return s
+	return ReadStatus(ctx, gateway)
 }
 
-// wait lets the load run.
-func wait(tb testing.TB, d time.Duration) {
-	tb.Helper()
+// Wait lets the load run.
+func (l *Load) Wait(d time.Duration) {
+	l.tb.Helper()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-tb.Context().Done():
-		tb.Fatal("the test was ended: ", context.Cause(tb.Context()))
+	case <-l.tb.Context().Done():
+		l.tb.Fatal("the test was ended: ", context.Cause(l.tb.Context()))
 	}
 }
 
@@ -185,8 +321,8 @@ func (o Outcome) String() string {
 	var s strings.Builder
 	s.WriteString(Table(o.Rows))
 	for _, outage := range o.Outages {
-		fmt.Fprintf(&s, "%s away: %d hints at the height, %d after; whole %.1f s after its start\n",
-			outage.Node, outage.HintsHeight, outage.HintsAfter, outage.ToWhole.Seconds())
+		fmt.Fprintf(&s, "%s %s: %d hints at the height, %d after; whole %.1f s after it was let back\n",
+			outage.Victim, outage.What, outage.HintsHeight, outage.HintsAfter, outage.ToWhole.Seconds())
 	}
 	fmt.Fprintf(&s, "compared %d ids at the end, %d of them users: %d different; %d records on data replicas\n",
 		o.Compared, o.Existing, o.Different, o.Records)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,8 +47,12 @@ type Workload struct {
 	phase   atomic.Int32 // index of the present one
 	phases  []phase      // for Enter and Report, which one goroutine calls
 
+	requests, bad atomic.Int64 // answered so far, and of them: failed or wrong
+
 	mu       sync.Mutex
 	problems []string
+	kept     []restclient.User // users that nobody changes any more
+	removed  []string          // ids that were deleted, and not by a client
 }
 
 // sample is one request.
@@ -55,6 +60,8 @@ type sample struct {
 	phase int32
 	took  time.Duration
 	end   verdict
+	moved bool // answered by a second gateway
+	doubt bool // a change, moved, that the first gateway may carry out as well
 }
 
 // verdict is how a request came out.
@@ -154,7 +161,15 @@ func (c *client) create(ctx context.Context, missing bool) {
 		return
 	}
 	want := restclient.User(row.Stored())
-	if c.judge("create", row.ID, restclient.OK, &want, c.w.config.Client.Create(ctx, restclient.User(row))) == correct {
+	got := c.w.config.Client.Create(ctx, restclient.User(row))
+	switch {
+	case got.Doubt && got.Outcome == restclient.Exists: // the first copy was carried out
+		c.note(got, correct)
+		c.w.keep(want)
+	case c.judge("create", row.ID, restclient.OK, &want, got) != correct:
+	case got.Doubt:
+		c.w.keep(want)
+	default:
 		c.live = append(c.live, want)
 	}
 }
@@ -169,11 +184,16 @@ func (c *client) update(ctx context.Context, missing bool) {
 	i := c.rng.IntN(len(c.live))
 	u := c.live[i]
 	want := patch.Apply(u)
-	if c.judge("update", u.ID, restclient.OK, &want, c.w.config.Client.Update(ctx, u.ID, patch)) != correct {
+	got := c.w.config.Client.Update(ctx, u.ID, patch)
+	if c.judge("update", u.ID, restclient.OK, &want, got) != correct {
 		c.forget(i)
 		return
 	}
 	c.live[i] = want
+	if got.Doubt {
+		c.w.keep(want)
+		c.forget(i)
+	}
 }
 
 // patch is any non-empty subset of a new user's fields.
@@ -201,7 +221,14 @@ func (c *client) remove(ctx context.Context, missing bool) {
 	}
 	i := c.rng.IntN(len(c.live))
 	id := c.live[i].ID
-	if c.judge("delete", id, restclient.OK, nil, c.w.config.Client.Delete(ctx, id)) == correct {
+	got := c.w.config.Client.Delete(ctx, id)
+	end := correct
+	if got.Doubt && got.Outcome == restclient.NotFound { // the first copy was carried out
+		c.note(got, correct)
+	} else {
+		end = c.judge("delete", id, restclient.OK, nil, got)
+	}
+	if end == correct {
 		c.gone = append(c.gone, id)
 	}
 	c.forget(i)
@@ -217,8 +244,28 @@ func (c *client) forget(i int) {
 // judge notes how a request came out.
 func (c *client) judge(doing, id string, want restclient.Outcome, user *restclient.User, got restclient.Result) verdict {
 	end := c.w.judge(doing, id, want, user, got)
-	c.samples = append(c.samples, sample{phase: c.w.phase.Load(), took: got.Took, end: end})
+	if doing == "get" {
+		got.Doubt = false // harmless, however often it is carried out
+	}
+	c.note(got, end)
 	return end
+}
+
+func (c *client) note(got restclient.Result, end verdict) {
+	c.w.requests.Add(1)
+	if end != correct {
+		c.w.bad.Add(1)
+	}
+	c.samples = append(c.samples, sample{phase: c.w.phase.Load(), took: got.Took, end: end, moved: got.Moved, doubt: got.Doubt})
+}
+
+// keep has a user read, and no longer changed, once a change of it was sent
+// twice: the first copy may still be carried out. As long as nothing else
+// changes the user, and no deleted id is created again, that alters nothing.
+func (w *Workload) keep(u restclient.User) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kept = append(w.kept, u)
 }
 
 // judge compares an answer with the truth and describes what is not right.
@@ -252,31 +299,59 @@ func (w *Workload) newUser() people.Person {
 	return w.config.NewUser()
 }
 
+// Users returns every user that has to exist, Gone every id that must not. Call
+// them after Run.
+func (w *Workload) Users() []restclient.User {
+	users := slices.Concat(w.config.Shared, w.kept)
+	for _, c := range w.clients {
+		users = append(users, c.live...)
+	}
+	return users
+}
+
+// Gone is described at Users.
+func (w *Workload) Gone() []string {
+	gone := slices.Clone(w.removed)
+	for _, c := range w.clients {
+		gone = append(gone, c.gone...)
+	}
+	return gone
+}
+
 // Compare reads every id in the books, and every shared one, and returns how
 // many there are, how many of them exist, and how many answered wrongly or not
 // at all. Call it after Run.
 func (w *Workload) Compare(ctx context.Context) (compared, existing, different int) {
+	users, gone := w.Users(), w.Gone()
+	var wrong atomic.Int64
 	check := func(id string, want restclient.Outcome, user *restclient.User) {
-		compared++
 		if w.judge("compare", id, want, user, w.config.Client.Get(ctx, id)) != correct {
-			different++
+			wrong.Add(1)
 		}
 	}
-	for _, c := range w.clients {
-		existing += len(c.live)
-		for _, u := range c.live {
-			check(u.ID, restclient.OK, &u)
-		}
-		for _, id := range c.gone {
-			check(id, restclient.NotFound, nil)
-		}
-	}
-	existing += len(w.config.Shared)
-	for _, u := range w.config.Shared {
-		check(u.ID, restclient.OK, &u)
-	}
-	return compared, existing, different
+	inParallel(len(users), func(i int) { check(users[i].ID, restclient.OK, &users[i]) })
+	inParallel(len(gone), func(i int) { check(gone[i], restclient.NotFound, nil) })
+	return len(users) + len(gone), len(users), int(wrong.Load())
 }
+
+// inParallel calls do for 0 to n-1, a bounded number of them at a time.
+func inParallel(n int, do func(i int)) {
+	const connections = 16
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(connections, n) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Progress returns how many requests were answered so far, and how many of them
+// failed or were wrong.
+func (w *Workload) Progress() (requests, bad int64) { return w.requests.Load(), w.bad.Load() }
 
 // Problems describes the first failures and wrong answers.
 func (w *Workload) Problems() []string {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -231,4 +234,48 @@ func TestCompareFindsWhatWasLost(t *testing.T) {
 	gateway.Put(history.User{ID: sharedUser.ID, Name: "Changed"})
 	_, _, different = w.Compare(t.Context())
 	assert.Equal(t, 3, different)
+}
+
+// A gateway that hangs up leaves every kind of request to the other one, after
+// it carried the request out or without.
+func TestMovedRequests(t *testing.T) {
+	for title, carriedOut := range map[string]func() bool{
+		"never": func() bool { return false },
+		"first": func() bool { return true },
+	} {
+		t.Run(title, func(t *testing.T) {
+			good := &resttest.Gateway{}
+			address := resttest.Start(t, good)
+			target, err := url.Parse(address)
+			require.NoError(t, err)
+			bad := resttest.Start(t, &resttest.Gateway{Intercept: func(_ http.ResponseWriter, r *http.Request) bool {
+				if carriedOut() {
+					httputil.NewSingleHostReverseProxy(target).ServeHTTP(httptest.NewRecorder(), r)
+				}
+				panic(http.ErrAbortHandler)
+			}})
+			w := against(t, good)
+			for range steps {
+				client := restclient.NewMoving(time.Minute, address, bad) // a new one, as it soon leaves the bad one alone
+				w.config.Client = client
+				w.Enter("test")
+				w.clients[0].step(t.Context())
+				client.Close()
+			}
+			w.config.Client = restclient.New(time.Minute, address)
+			defer w.config.Client.Close()
+			w.Enter("end")
+			var sum Row
+			for _, row := range w.Report(time.Hour) {
+				sum.Failed, sum.Wrong = sum.Failed+row.Failed, sum.Wrong+row.Wrong
+				sum.Moved, sum.Doubt = sum.Moved+row.Moved, sum.Doubt+row.Doubt
+			}
+			_, existing, different := w.Compare(t.Context())
+			assert.Zero(t, sum.Failed+sum.Wrong+different, w.Problems())
+			assert.Equal(t, steps, sum.Moved)
+			assert.Greater(t, sum.Doubt, steps/3)
+			assert.Less(t, sum.Doubt, sum.Moved, "reads are harmless")
+			assert.Equal(t, good.Len(), existing)
+		})
+	}
 }

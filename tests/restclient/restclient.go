@@ -2,9 +2,10 @@
 // call is one request, and its result says what the client may conclude.
 //
 // Invariants:
-//   - Nothing is retried. The transport repeats a write only if not a byte of it
-//     left; a read that it repeated, because the connection broke under the
-//     first, counts as unanswered.
+//   - Nothing is retried, but by a client that moves (see NewMoving). The
+//     transport repeats a write only if not a byte of it left; a read that it
+//     repeated, because the connection broke under the first, counts as
+//     unanswered.
 //   - Unavailable means proven not applied: the gateway said 503, or no
 //     connection was made. Unknown means a request may have been carried out.
 //   - Replies are bounded; a reply that breaks the API's contract is an error
@@ -47,6 +48,7 @@ type Client struct {
 	timeout time.Duration
 	http    *http.Client
 	next    atomic.Uint64
+	moving  *moving // nil: each request is sent to one gateway only
 }
 
 // New returns a client of the gateways at baseURLs (at least one, such as
@@ -102,13 +104,20 @@ func (c *Client) Delete(ctx context.Context, id string) Result {
 func (c *Client) send(ctx context.Context, method, id string, body any) Result {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	base := c.bases[c.next.Add(1)%uint64(len(c.bases))]
-	request, err := newRequest(ctx, method, base+"/api/users/"+url.PathEscape(id), body)
-	if err != nil {
-		return Result{Outcome: Rejected, Err: err}
-	}
 	start := time.Now()
-	result := c.exchange(request)
+	ask := func(ctx context.Context, gateway int) attempt {
+		request, err := newRequest(ctx, method, c.bases[gateway]+"/api/users/"+url.PathEscape(id), body)
+		if err != nil {
+			return attempt{Result: Result{Outcome: Rejected, Err: err}, whole: true}
+		}
+		return c.exchange(request)
+	}
+	var result Result
+	if c.moving == nil {
+		result = ask(ctx, int(c.next.Add(1)%uint64(len(c.bases)))).Result
+	} else {
+		result = c.moving.send(ctx, int(c.next.Add(1)), ask)
+	}
 	result.Start, result.Took = start, time.Since(start)
 	return result
 }
@@ -129,16 +138,24 @@ func newRequest(ctx context.Context, method, target string, body any) (*http.Req
 	return request, nil
 }
 
-func (c *Client) exchange(request *http.Request) Result {
+// attempt is what one gateway made of a request.
+type attempt struct {
+	Result
+	whole bool // a whole reply came
+	left  bool // some of the request may have left
+}
+
+func (c *Client) exchange(request *http.Request) attempt {
 	var sent atomic.Int32 // attempts of the transport, on goroutines of its own
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Add(1) }}
 	reply, err := c.http.Do(request.WithContext(httptrace.WithClientTrace(request.Context(), trace)))
 	if err != nil {
-		return Result{Outcome: unanswered(err), Err: err}
+		return attempt{Result: Result{Outcome: unanswered(err), Err: err}, left: sent.Load() > 0}
 	}
 	defer reply.Body.Close()
 	if request.Method == http.MethodGet && sent.Load() > 1 {
-		return Result{Outcome: Unknown, Err: errRepeated}
+		return attempt{Result: Result{Outcome: Unknown, Err: errRepeated}, left: true}
 	}
-	return read(request.Method, reply)
+	result, whole := read(request.Method, reply)
+	return attempt{Result: result, whole: whole, left: true}
 }

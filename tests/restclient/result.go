@@ -41,6 +41,8 @@ type Result struct {
 	Start      time.Time
 	Took       time.Duration // from the first byte sent to the last received
 	Err        error         // no reply, or a reply that breaks the API's contract
+	Moved      bool          // this is what another gateway answered, after the first had not
+	Doubt      bool          // moved, and the first gateway may carry it out as well, even later
 }
 
 // Problem is an error reply of RFC 9457.
@@ -82,9 +84,9 @@ func unanswered(err error) Outcome {
 	return Unknown
 }
 
-// read takes a reply apart.
-func read(method string, reply *http.Response) Result {
-	result := Result{Outcome: outcome(reply.StatusCode), Status: reply.StatusCode, Location: reply.Header.Get("Location")}
+// read takes a reply apart; whole says that all of it came.
+func read(method string, reply *http.Response) (result Result, whole bool) {
+	result = Result{Outcome: outcome(reply.StatusCode), Status: reply.StatusCode, Location: reply.Header.Get("Location")}
 	if seconds, err := strconv.Atoi(reply.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		result.RetryAfter = time.Duration(seconds) * time.Second
 	}
@@ -97,7 +99,7 @@ func read(method string, reply *http.Response) Result {
 	default:
 		result.Err = result.decode(method, reply.Header.Get("Content-Type"), body)
 	}
-	return result
+	return result, err == nil
 }
 
 func outcome(status int) Outcome {

@@ -261,6 +261,11 @@ var plants = []plant{
 		edits: []edit{{readGo, `if r.resolving && rec.Op != r.op {`, `if r.resolving && rec.Op != r.op && !PLANTED {`}},
 	},
 	{
+		name:  "passed-over-from-below",
+		what:  "a change counts as passed over although what was read may be older than it",
+		edits: []edit{{readGo, `rec.Op == r.base && r.op.Less(rec.Ballot)`, `rec.Op == r.base && (r.op.Less(rec.Ballot) || PLANTED)`}},
+	},
+	{
 		name: "refusal-without-read-rule",
 		what: "a refusal is given for a record that isn't chosen",
 		edits: []edit{{writeGo, `	case settled:

@@ -1,0 +1,127 @@
+package drills
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyad-db/dyad/tests/latency"
+)
+
+// toolLimit bounds one call of ip or nft.
+const toolLimit = 20 * time.Second
+
+// network is one network namespace for each program, joined by a bridge in a
+// namespace of its own, where no packet filter of this machine reaches. The test
+// itself is on the bridge too, as host 254.
+type network struct {
+	hosts []latency.Host
+	names []string // of the namespaces
+}
+
+// newNetwork makes a network of n hosts, which lasts until the test ends. It
+// needs root.
+func newNetwork(tb testing.TB, n int) *network {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		tb.Fatal("network namespaces need root: run this drill as root")
+	}
+	removeStale(tb)
+	prefix := fmt.Sprintf("dyad-%d-", os.Getpid())
+	subnet := fmt.Sprintf("10.213.%d.", os.Getpid()%256)
+	lan := prefix + "lan"
+	addNamespace(tb, lan)
+	ip(tb, "-n", lan, "link", "add", "bridge", "type", "bridge")
+	ip(tb, "-n", lan, "link", "set", "bridge", "up")
+	own := fmt.Sprintf("dyad%d", os.Getpid()) // it goes with the namespace of its other end
+	ip(tb, "link", "add", own, "type", "veth", "peer", "name", "test", "netns", lan)
+	ip(tb, "-n", lan, "link", "set", "test", "master", "bridge", "up")
+	ip(tb, "addr", "add", subnet+"254/24", "dev", own)
+	ip(tb, "link", "set", own, "up")
+	net := &network{}
+	for i := range n {
+		name, address, port := prefix+strconv.Itoa(i), subnet+strconv.Itoa(i+1), fmt.Sprint("port", i)
+		addNamespace(tb, name)
+		ip(tb, "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", lan)
+		ip(tb, "-n", lan, "link", "set", port, "master", "bridge", "up")
+		ip(tb, "-n", name, "addr", "add", address+"/24", "dev", "eth0")
+		ip(tb, "-n", name, "link", "set", "eth0", "up")
+		ip(tb, "-n", name, "link", "set", "lo", "up")
+		net.names = append(net.names, name)
+		net.hosts = append(net.hosts, latency.Host{IP: address, Command: []string{"ip", "netns", "exec", name}})
+	}
+	return net
+}
+
+// removeStale removes what a killed run could not.
+func removeStale(tb testing.TB) {
+	tb.Helper()
+	for line := range strings.Lines(ip(tb, "netns", "list")) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		parts := strings.Split(name, "-")
+		if len(parts) != 3 || parts[0] != "dyad" {
+			continue
+		}
+		if _, err := os.Stat("/proc/" + parts[1]); os.IsNotExist(err) {
+			ip(tb, "netns", "delete", name)
+		}
+	}
+}
+
+func addNamespace(tb testing.TB, name string) {
+	tb.Helper()
+	ip(tb, "netns", "add", name)
+	tb.Cleanup(func() {
+		if out, err := deleteNamespace(name); err != nil {
+			tb.Errorf("remove the namespace %s: %v\n%s", name, err, out)
+		}
+	})
+}
+
+// deleteNamespace is for when the test's own context is over.
+func deleteNamespace(name string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), toolLimit)
+	defer cancel()
+	return exec.CommandContext(ctx, "ip", "netns", "delete", name).CombinedOutput()
+}
+
+// directions of a cut, as nft calls them.
+var (
+	bothWays = []string{"input", "output"}
+	inwards  = []string{"input"}
+	outwards = []string{"output"}
+)
+
+// cut drops every packet that host i gets, or sends, or both, without a word to
+// anyone.
+func (n *network) cut(tb testing.TB, i int, hooks []string) {
+	tb.Helper()
+	rules := []string{"add table inet cut"}
+	for _, hook := range hooks {
+		rules = append(rules, fmt.Sprintf("add chain inet cut %s { type filter hook %s priority 0; policy drop; }", hook, hook))
+	}
+	ip(tb, "netns", "exec", n.names[i], "nft", strings.Join(rules, "; "))
+}
+
+// mend ends the cut of host i.
+func (n *network) mend(tb testing.TB, i int) {
+	tb.Helper()
+	ip(tb, "netns", "exec", n.names[i], "nft", "delete", "table", "inet", "cut")
+}
+
+// ip runs the tool of that name and returns what it prints.
+func ip(tb testing.TB, args ...string) string {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), toolLimit)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "ip", args...).CombinedOutput()
+	require.NoError(tb, err, "ip %s:\n%s", strings.Join(args, " "), out)
+	return string(out)
+}
