@@ -53,6 +53,11 @@ type Replica interface {
 	Life() replica.Life
 	Show(done func(replica.Life, error))
 	Hear(node int, life replica.Life, done func(replica.Heard, error))
+	Newcomer
+}
+
+// Newcomer takes on a life.
+type Newcomer interface {
 	Form(done func(error))
 	Rejoin(incarnation uint32, done func(error))
 	Raise(fences []register.Ballot, done func(error))

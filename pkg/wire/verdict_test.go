@@ -58,8 +58,10 @@ func TestStates(t *testing.T) {
 		{waiting("n"), wire.StateWaiting, []string{"n waits for another node before it serves"}},
 		{readOnly("n"), wire.StateReadOnly, []string{"n is read-only: its disk is nearly full (0.0 MB free)"}},
 		{late, wire.StateReadOnly, []string{"n is read-only: its disk is nearly full (0.0 MB free)"}},
-		{with("n", func(n *wire.NodeReport) { n.Status.Scrub.Damaged, n.Status.Scrub.Healed = 5, 4 }), wire.StateUp,
-			[]string{"n holds 1 damaged record, to be replaced from the other nodes"}},
+		{
+			with("n", func(n *wire.NodeReport) { n.Status.Scrub.Damaged, n.Status.Scrub.Healed = 5, 4 }), wire.StateUp,
+			[]string{"n holds 1 damaged record, to be replaced from the other nodes"},
+		},
 	} {
 		s := wire.ClusterStatus{Nodes: []wire.NodeReport{c.node}}
 		s.Judge()

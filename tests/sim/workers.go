@@ -25,20 +25,7 @@ func (n *node) hello() {
 		r.Show(func(life replica.Life, e error) { own, err = life, e })
 		busy := false
 		if err == nil {
-			n.copyDisk(own)
-			member := membership.NewMember(n.id, r, r.replica, nil, discard)
-			was := r.replica.Admitted()
-			answers := r.ask(own)
-			if answers[0].Err == nil && answers[1].Err == nil {
-				n.told = own
-			}
-			busy, err = member.Take(answers)
-			if n.sim.out != nil {
-				n.sim.tracef("n%d said hello as %+v: %v", n.id, own, err)
-				if !was && r.replica.Admitted() {
-					n.sim.tracef("n%d is admitted", n.id)
-				}
-			}
+			busy, err = r.show(own)
 		}
 		if r.stopped {
 			return
@@ -52,6 +39,25 @@ func (n *node) hello() {
 		}
 		n.rebuild()
 	})
+}
+
+// show shows a life to both peers and does what they call for.
+func (r *routine) show(own replica.Life) (busy bool, err error) {
+	n := r.node
+	n.copyDisk(own)
+	was := r.replica.Admitted()
+	answers := r.ask(own)
+	if answers[0].Err == nil && answers[1].Err == nil {
+		n.told = own
+	}
+	busy, err = membership.NewMember(n.id, r, r.replica, nil, discard).Take(answers)
+	if n.sim.out != nil {
+		n.sim.tracef("n%d said hello as %+v: %v", n.id, own, err)
+		if !was && r.replica.Admitted() {
+			n.sim.tracef("n%d is admitted", n.id)
+		}
+	}
+	return busy, err
 }
 
 // rebuild brings back what a lost disk held.
