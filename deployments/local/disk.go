@@ -59,6 +59,14 @@ func (d *disk) SetAside() (string, error) {
 	return rocks.SetAside(d.dir, time.Now())
 }
 
+// Space satisfies dbnode.Disk.
+func (d *disk) Space() (store.Space, error) {
+	if d.dir == "" {
+		return store.Space{}, nil
+	}
+	return rocks.SpaceOf(filepath.Dir(d.dir))
+}
+
 func (d *disk) crash() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

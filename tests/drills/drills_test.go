@@ -33,6 +33,7 @@ func drills() []drill {
 		{"divergence", "one record lost at one replica: anti-entropy finds it (USERS=20000)", drillDivergence},
 		{"flipped-byte", "a byte flipped in a log, a MANIFEST and an SST file of a stopped node (USERS=20000)", drillFlippedByte},
 		{"full-disk", "the disk of one node full, and room again (FOR=10)", drillFullDisk},
+		{"two-full-disks", "the disks of two nodes full: what needs room is refused, reads and deletions go on", drillTwoFullDisks},
 		{"catch-up", "a node away during many creates, and a quarter as many deletes (USERS=200000)", drillCatchUp},
 		{"hour", "a random fault a minute (DURATION=1h, SEED)", drillHour},
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyad-db/dyad/deployments/local"
+	"github.com/dyad-db/dyad/pkg/wire"
 	"github.com/dyad-db/dyad/tests/restclient"
 )
 
@@ -128,6 +129,39 @@ func TestTwoFullDisks(t *testing.T) {
 	b.create(names("refused-", n)...)
 	b.update(name, names("before-", n)...)
 	c.makeRoom(dir, 0)
+	c.audit(b.ids())
+	b.check()
+}
+
+// TestDiskFilledToTheLastByte: a write finds no room at all. The node is down
+// until there is some, drops what its memory holds, and goes on by itself.
+func TestDiskFilledToTheLastByte(t *testing.T) {
+	const n = 48
+	dir := smallDisks(t, 0)
+	c := start(t, local.Config{Dir: dir, Gateway: unhurried})
+	b := c.newBook()
+	b.create(names("before-", n)...)
+	c.audit(b.ids())
+
+	f, err := os.Create(ballast(dir, 0))
+	require.NoError(t, err)
+	block := make([]byte, 4096)
+	for err == nil {
+		_, err = f.Write(block)
+	}
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.NoError(t, f.Close())
+	round := 0
+	c.await("db-0 is down", func() (bool, any) {
+		round++
+		b.update(fmt.Sprint("round ", round), names("before-", n)...)
+		s := c.status(0)
+		return s.Nodes[0].State == wire.StateDown, s.Missing
+	})
+	b.create(names("during-", n)...)
+	b.check()
+
+	require.NoError(t, os.Remove(ballast(dir, 0)))
 	c.audit(b.ids())
 	b.check()
 }

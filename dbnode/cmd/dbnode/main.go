@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/dyad-db/dyad/dbnode"
+	"github.com/dyad-db/dyad/dbnode/store"
 	"github.com/dyad-db/dyad/dbnode/store/mem"
 	"github.com/dyad-db/dyad/dbnode/store/rocks"
 	"github.com/dyad-db/dyad/pkg/nodeclient"
@@ -76,10 +77,15 @@ func (d directory) Open() (dbnode.Store, error) { return rocks.Open(d.store()) }
 // SetAside satisfies dbnode.Disk.
 func (d directory) SetAside() (string, error) { return rocks.SetAside(d.store(), time.Now()) }
 
+// Space satisfies dbnode.Disk.
+func (d directory) Space() (store.Space, error) { return rocks.SpaceOf(string(d)) }
+
 // memory is a disk that is gone when the process ends.
 type memory struct{ disk *mem.Disk }
 
 func (m *memory) Open() (dbnode.Store, error) { return mem.Open(m.disk) }
+
+func (m *memory) Space() (store.Space, error) { return store.Space{}, nil }
 
 func (m *memory) SetAside() (string, error) {
 	m.disk = mem.NewDisk()

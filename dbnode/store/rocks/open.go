@@ -52,7 +52,7 @@ func openDB(options *grocksdb.Options, dir string) (*grocksdb.DB, error) {
 		return nil, fmt.Errorf("%w: %s; stop the process that has it open or use another directory", store.ErrLocked, dir)
 	}
 	if !isCorruption(err) {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
+		return nil, fmt.Errorf("open %s: %w", dir, classified(err))
 	}
 	torn, logErr := tornAtEnd(dir)
 	if logErr != nil {
@@ -78,12 +78,18 @@ func isLocked(err error) bool {
 // a file is missing or short.
 func isCorruption(err error) bool { return strings.HasPrefix(err.Error(), "Corruption:") }
 
-// damaged adds to an error of RocksDB that the medium is damaged, if it says so.
-func damaged(err error) error {
-	if err == nil || !isCorruption(err) {
-		return err
+// classified adds to an error of RocksDB, which is but a text, what it amounts to:
+// store.ErrDamaged or syscall.ENOSPC.
+func classified(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isCorruption(err):
+		return fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	case strings.Contains(err.Error(), "No space left on device"):
+		return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
 	}
-	return fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	return err
 }
 
 // SetAside renames a store's directory, which nobody has open, so that the next

@@ -75,7 +75,7 @@ func (s *Store) Get(key []byte) ([]byte, error) {
 	defer s.gate.leave()
 	value, err := s.db.Get(s.read, key)
 	if err != nil {
-		return nil, fmt.Errorf("read from %s: %w", s.dir, damaged(err))
+		return nil, fmt.Errorf("read from %s: %w", s.dir, classified(err))
 	}
 	defer value.Free()
 	if !value.Exists() {
@@ -112,7 +112,7 @@ func (s *Store) Scan(from, to []byte, fn func(key, value []byte) bool) error {
 		}
 	}
 	if err := it.Err(); err != nil {
-		return fmt.Errorf("scan of %s: %w", s.dir, damaged(err))
+		return fmt.Errorf("scan of %s: %w", s.dir, classified(err))
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func (s *Store) commit(ops []store.Op) error {
 	s.batch = appendBatch(s.batch[:0], ops)
 	batch := grocksdb.WriteBatchFrom(s.batch)
 	defer batch.Destroy()
-	return damaged(s.db.Write(s.write, batch))
+	return classified(s.db.Write(s.write, batch))
 }
 
 // gate counts the calls under way, so that Close can wait for them.

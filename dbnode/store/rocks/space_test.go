@@ -66,6 +66,7 @@ func TestRunningOutOfSpaceLosesNothing(t *testing.T) {
 		}
 	}
 	require.ErrorIs(t, err, store.ErrFailed)
+	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.ErrorContains(t, err, "No space left on device")
 	require.ErrorIs(t, s.Close(), store.ErrFailed)
 
