@@ -178,6 +178,7 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 // startWorkers starts the background work; wg is done when all of it ended.
 func (n *Node) startWorkers(ctx context.Context, wg *sync.WaitGroup, driver *drive.Driver, fail context.CancelCauseFunc) {
 	start := func(name string, w service.Worker, idle time.Duration) {
+		w = silencedByFailure{w}
 		wg.Go(func() { service.RunWorker(ctx, w, idle, n.cfg.Logger.With(slog.String("worker", name))) })
 	}
 	n.handoff = repair.NewHandoff(n.number, n.places, n.replica, n.peers, driver)
@@ -195,6 +196,19 @@ func (n *Node) startWorkers(ctx context.Context, wg *sync.WaitGroup, driver *dri
 	n.scrub = repair.NewScrub(n.places, n.replica)
 	start("scrub", n.scrub, repair.ScrubIdle)
 	start("leave", &leaveWorker{lost: n.replica.Lost, member: member, fail: fail}, leaveIdle)
+}
+
+// silencedByFailure is a worker that does not complain of a store that failed: the
+// node ends for it, and says why.
+type silencedByFailure struct{ service.Worker }
+
+// Step satisfies service.Worker.
+func (w silencedByFailure) Step(ctx context.Context) (busy bool, err error) {
+	busy, err = w.Worker.Step(ctx)
+	if errors.Is(err, store.ErrFailed) {
+		return false, nil
+	}
+	return busy, err
 }
 
 // Close seals the replica and closes the store. It is for a node that is not

@@ -65,11 +65,13 @@ const roomIdle = 250 * time.Millisecond
 func awaitRoom(ctx context.Context, cfg Config, disk Disk, why error) bool {
 	cfg.Logger.ErrorContext(ctx, "no space is left on the disk: down until there is room; free some space, the node goes on by itself",
 		slog.String("node", cfg.ID), slog.Any("error", why))
+	look := time.NewTicker(roomIdle)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(roomIdle):
+		case <-look.C:
 		}
 		// When the space can't be told, Open will tell what is wrong.
 		if space, err := disk.Space(); err != nil || !tooFull(space, true) {

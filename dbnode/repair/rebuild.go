@@ -38,6 +38,7 @@ type Rebuild struct {
 	source  int // index into sources of that partition
 	after   string
 	equal   [digest.Buckets]bool // as witness: buckets seen to be the same at both
+	joined  bool                 // some partition had to be rebuilt
 	done    bool
 	records atomic.Int64
 }
@@ -60,12 +61,14 @@ func (r *Rebuild) Step(ctx context.Context) (busy bool, err error) {
 		r.turn()
 	}
 	if r.next == r.places.Partitions() {
-		if records := r.Copied(); records > 0 {
-			r.logger.InfoContext(ctx, "rebuilt from the other nodes", slog.Int64("records", records))
-		}
 		r.done = true
+		if !r.joined {
+			return false, nil
+		}
+		r.logger.InfoContext(ctx, "rebuilt from the other nodes", slog.Int64("records", r.Copied()))
 		return false, await(r.joiner.Rebuilt)
 	}
+	r.joined = true
 	partition := uint16(r.next)
 	if r.places.Seat(r.next, r.node) == register.SeatW {
 		err = r.settle(ctx, partition)

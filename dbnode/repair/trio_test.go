@@ -99,6 +99,9 @@ func (c *trio) lose(node int) {
 	c.replicas[node].Admit()
 }
 
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.NewTimer(d).C }
+
 func (c *trio) wait(start func(done func(error))) {
 	c.t.Helper()
 	landed := make(chan error, 1)
@@ -232,7 +235,7 @@ func TestTombstoneGoesFromAllNodes(t *testing.T) {
 		collector := c.collector()
 		c.steps(collector.Step)
 		require.True(t, c.held(c.key(0))[0].Tombstone, "it is too young")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		c.steps(collector.Step)
 		require.Equal(t, [placement.Nodes]register.Record{}, c.held(c.key(0)))
 		require.Equal(t, "stays", string(c.held(c.key(1))[0].Doc))
@@ -245,7 +248,7 @@ func TestTombstoneStaysWhileANodeIsAway(t *testing.T) {
 		onTrio(t, func(t *testing.T, c *trio) {
 			c.change(c.key(0), []byte("x"))
 			c.change(c.key(0), nil)
-			time.Sleep(2 * time.Second)
+			pass(2 * time.Second)
 			collector := c.collector()
 			c.down[node] = true
 			c.steps(collector.Step)
@@ -264,7 +267,7 @@ func TestHalfCollectedTombstoneIsTakenUpAgain(t *testing.T) {
 	onTrio(t, func(t *testing.T, c *trio) {
 		c.change(c.key(0), []byte("x"))
 		c.change(c.key(0), nil)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		q := register.Request{
 			Kind: register.KindCollect, Key: c.key(0), Ballot: c.held(c.key(0))[1].Ballot, Disks: c.replicas[1].Disks(0),
 		}
@@ -273,7 +276,7 @@ func TestHalfCollectedTombstoneIsTakenUpAgain(t *testing.T) {
 		require.True(t, c.held(c.key(0))[1].Blank())
 		collector := c.collector()
 		c.steps(collector.Step) // writes it anew at both
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		c.steps(collector.Step)
 		require.Equal(t, [placement.Nodes]register.Record{}, c.held(c.key(0)))
 	})
@@ -358,7 +361,7 @@ func TestRebuiltWitnessWaitsForTheReplicasToAgree(t *testing.T) {
 			var err error
 			if busy, err = worker.Step(t.Context()); err != nil {
 				differed++
-				time.Sleep(time.Second) // as its node does before it goes on
+				pass(time.Second) // as its node does before it goes on
 			}
 		}
 		require.Positive(t, differed)

@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,9 +59,12 @@ func drive(t *testing.T, w *Workload) (Row, int) {
 }
 
 func TestARightGatewayPasses(t *testing.T) {
+	var mu sync.Mutex // one client, but a connection may end after the next one was opened
 	seen := map[string]int{}
 	gateway := &resttest.Gateway{Intercept: func(_ http.ResponseWriter, r *http.Request) bool {
-		seen[r.Method]++ // one client: one request at a time
+		mu.Lock()
+		defer mu.Unlock()
+		seen[r.Method]++
 		return false
 	}}
 	w := against(t, gateway)
