@@ -47,8 +47,8 @@ type Findings struct {
 }
 
 // AntiEntropy is the worker that compares the two data replicas of a partition
-// by digest and rewrites what differs. In a healthy cluster it
-// finds nothing.
+// by digest and rewrites what differs, where the witness holds no hint. In a
+// healthy cluster it finds nothing.
 type AntiEntropy struct {
 	Findings
 
@@ -90,6 +90,13 @@ func (a *AntiEntropy) Step(ctx context.Context) (busy bool, err error) {
 	}
 	differing, err := a.compare.stuck(ctx, partition, a.quiet)
 	if err != nil || len(differing) == 0 {
+		return a.pass.turn() && err == nil, err
+	}
+	// What the witness still has to hand over is no difference, and its rewrite
+	// would only compete with that.
+	hints, err := a.compare.contents.Digest(ctx, a.compare.places.Group(int(partition))[register.SeatW], partition)
+	if err != nil || hints != (digest.Tree{}) {
+		a.partial = true
 		return a.pass.turn() && err == nil, err
 	}
 	found, err := a.compare.heal(ctx, partition, differing)

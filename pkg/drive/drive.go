@@ -22,6 +22,7 @@ const (
 	replyRoom   = 64 // replies that may wait for the goroutine; more count as lost
 	firstPause  = time.Millisecond
 	longestWait = 32 * time.Millisecond  // between two attempts
+	patience    = 40 * time.Millisecond  // between later hedges, the last of which gives answers up for lost
 	avoidance   = 500 * time.Millisecond // of a node that said it can't take part, or has no room
 )
 
@@ -163,6 +164,7 @@ type run struct {
 	round    *register.Round
 	replies  chan answer
 	deadline time.Time
+	hedged   bool // since the round began to wait for what it waits for
 }
 
 func (r *run) loop(ctx context.Context) {
@@ -187,7 +189,7 @@ func (r *run) loop(ctx context.Context) {
 			r.round.Expire()
 		}
 		if now := r.round.Tag(); now != tag {
-			tag = now
+			tag, r.hedged = now, false
 			timer.Reset(r.wait())
 		}
 	}
@@ -203,12 +205,17 @@ func (r *run) tick() {
 		r.send(r.round.Resume())
 		return
 	}
+	r.hedged = true
 	r.send(r.round.Hedge())
 }
 
-// wait is how long nothing may happen before tick is due.
+// wait is how long nothing may happen before tick is due. Once all three were
+// asked there is nobody else to turn to: only what is lost is asked for again.
 func (r *run) wait() time.Duration {
 	w := r.driver.took.late()
+	if r.hedged {
+		w = max(w, patience)
+	}
 	if attempts, pausing := r.round.Pausing(); pausing {
 		w = r.driver.cfg.Jitter(min(firstPause<<min(attempts, 8), longestWait))
 	}

@@ -113,11 +113,18 @@ func (r *Round) finishRead(rec Record) {
 		r.retry()
 		return
 	}
-	if r.resolving && rec.Op != r.op {
-		r.finish(Record{}, ErrUnknown)
+	if !r.resolving || rec.Op == r.op {
+		r.finish(rec, nil)
 		return
 	}
-	r.finish(rec, nil)
+	if !rec.Blank() && rec.Op == r.base && !r.writing {
+		// The change may yet be on its way. Once what is there is chosen again, at a
+		// fresh ballot, the change either shows or comes too late for ever.
+		r.writing = true
+		r.retry()
+		return
+	}
+	r.finish(Record{}, ErrUnknown)
 }
 
 // passedOver reports whether a chosen record proves that the change in doubt was

@@ -21,8 +21,11 @@ const (
 
 // Options for which the C API has no setter. The first makes Open fail when a
 // log file that was synced is missing or short; the second allocates no blocks
-// ahead, so that a directory is as large as its files say.
-const optionString = "track_and_verify_wals_in_manifest=true;allow_fallocate=false"
+// ahead, so that a directory is as large as its files say. The others write what a
+// flush or a compaction makes in small portions: all of it at once, when the file
+// is synced, would hold up the syncs that requests wait for.
+const optionString = "track_and_verify_wals_in_manifest=true;allow_fallocate=false;" +
+	"bytes_per_sync=524288;strict_bytes_per_sync=true"
 
 func newOptions(cache *grocksdb.Cache) (*grocksdb.Options, error) {
 	o, err := grocksdb.GetOptionsFromString(nil, optionString)
