@@ -152,6 +152,25 @@ func TestDeadlineAfterAnAcceptIsUnknown(t *testing.T) {
 	})
 }
 
+// TestSlowAnswersAreWaitedForWhenThereIsNobodyElse: giving them up for lost would
+// leave the change in doubt.
+func TestSlowAnswersAreWaitedForWhenThereIsNobodyElse(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *network, d *drive.Driver) {
+		n.behave = func(node int, q register.Request) fate {
+			switch {
+			case node == 2:
+				return fate{instead: register.VerdictUnsent}
+			case q.Kind == register.KindAccept:
+				return fate{after: 130 * time.Millisecond}
+			}
+			return fate{}
+		}
+		_, err := d.Do(t.Context(), within(budget, "k", set("1")))
+		require.NoError(t, err)
+		require.Equal(t, []string{"0s prepare n0", "0s prepare n1", "0s accept n0", "0s accept n1", "20ms accept n2"}, n.sent())
+	})
+}
+
 func TestEndOfContextEndsTheOperation(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *network, d *drive.Driver) {
 		n.behave = func(_ int, q register.Request) fate { return fate{silent: q.Kind == register.KindAccept} }

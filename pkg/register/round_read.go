@@ -121,7 +121,7 @@ func (r *Round) finishRead(rec Record) {
 		// The change may yet be on its way. Once what is there is chosen again, at a
 		// fresh ballot, the change either shows or comes too late for ever.
 		r.writing = true
-		r.retry()
+		r.begin()
 		return
 	}
 	r.finish(Record{}, ErrUnknown)
