@@ -128,3 +128,21 @@ func TestOldestHint(t *testing.T) {
 	b.ask(accept(asW, "late", rec(20*testNow, "x")))
 	require.Equal(t, ballot(20*testNow).Time, oldest())
 }
+
+// TestTombstonesWaitForABacklogOfHints: the floors that collecting raises would
+// keep all of these hints out.
+func TestTombstonesWaitForABacklogOfHints(t *testing.T) {
+	b := newBench(t)
+	bar := register.Request{Kind: register.KindBar, Partition: asW, Key: "gone", Ballot: ballot(50), Disks: testDisks}
+	for i := range hintBacklog + 1 {
+		require.Equal(t, register.VerdictYes, b.ask(accept(asW, fmt.Sprint("k", i), rec(100, "x"))).Verdict)
+	}
+	require.Equal(t, register.VerdictUnable, b.ask(bar).Verdict)
+	require.Equal(t, register.VerdictYes, b.ask(accept(asW, "new", rec(40, "x"))).Verdict, "the floor is where it was")
+
+	hints, err := b.Hints(asW, "", 2)
+	require.NoError(t, err)
+	b.Forget(asW, b.Disks(asW), hints, func(int, error) {})
+	require.Equal(t, register.VerdictYes, b.ask(bar).Verdict)
+	require.Equal(t, register.VerdictRefused, b.ask(accept(asW, "newer", rec(45, "x"))).Verdict)
+}

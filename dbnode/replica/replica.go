@@ -225,6 +225,11 @@ func (r *Replica) stepRun(b *batch, i, j int) {
 	}
 }
 
+// hintBacklog is how many hints a witness may still have to hand over in a
+// partition when a tombstone is collected there. Collecting raises the floors of
+// the data replicas, and each hint below costs a round instead of a message.
+const hintBacklog = 32
+
 // step takes one request; it reports whether a record was dropped. p.mu is held.
 func (r *Replica) step(b *batch, i int, p *partition) (dropped bool) {
 	q := &b.requests[i]
@@ -236,6 +241,8 @@ func (r *Replica) step(b *batch, i int, p *partition) (dropped bool) {
 	case err != nil:
 		// Neither vote with a record that can't be read, nor take it for a blank.
 		reply, effects = r.stepDamaged(p, *q, err)
+	case q.Kind == register.KindBar && p.held.Records+p.held.Tombstones > hintBacklog:
+		reply = register.Reply{Verdict: register.VerdictUnable}
 	case r.readOnly.Load() && q.NeedsRoom(held):
 		reply = register.Reply{Verdict: register.VerdictFull}
 	default:
