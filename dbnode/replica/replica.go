@@ -73,35 +73,6 @@ type pendingRecord struct {
 	writes int
 }
 
-// Holding is how much a partition holds, including what is on its way to disk.
-type Holding struct {
-	Records    int64 `json:"records"`    // without tombstones
-	Tombstones int64 `json:"tombstones"` // deleted users whose deletion is still kept
-	Bytes      int64 `json:"bytes"`      // of keys and stored values, before compression
-	Documents  int64 `json:"documents"`  // bytes of the users' documents alone
-}
-
-func (h *Holding) add(o Holding) {
-	h.Records += o.Records
-	h.Tombstones += o.Tombstones
-	h.Bytes += o.Bytes
-	h.Documents += o.Documents
-}
-
-// count takes in a record of that key, or out of the sums when sign is -1.
-func (h *Holding) count(key string, r register.Record, sign int64) {
-	switch {
-	case r.Blank():
-		return
-	case r.Tombstone:
-		h.Tombstones += sign
-	default:
-		h.Records += sign
-	}
-	h.Bytes += sign * int64(recordKeyHead+len(key)+recordOverhead+len(r.Doc))
-	h.Documents += sign * int64(len(r.Doc))
-}
-
 // Open starts the acceptors from what st holds. A new store is given to
 // cfg.NodeID; one that belongs to another node, or to a cluster with other
 // partitions, is refused. Nothing is answered before Admit.
@@ -327,21 +298,6 @@ func (p *partition) put(ops []store.Op, key string, old, rec register.Record) []
 	}
 	// The first data replica keeps a list of the tombstones, to collect them.
 	return append(ops, store.Op{Key: tombstoneKey(p.id, key), Delete: !rec.Tombstone})
-}
-
-// enter takes a record into the sums, leave takes it out.
-func (p *partition) enter(key string, r register.Record) { p.sum(key, r, +1) }
-func (p *partition) leave(key string, r register.Record) { p.sum(key, r, -1) }
-
-func (p *partition) sum(key string, r register.Record, sign int64) {
-	if r.Blank() {
-		return
-	}
-	if sign > 0 && (p.held == Holding{} || r.Ballot.Time < p.since) {
-		p.since = r.Ballot.Time
-	}
-	p.held.count(key, r, sign)
-	p.digest.Toggle(placement.Hash(key), r.Ballot.Time, r.Ballot.Proposer)
 }
 
 // landed takes note that a write is durable, or that it failed.
