@@ -22,7 +22,7 @@ const (
 	replyRoom   = 64 // replies that may wait for the goroutine; more count as lost
 	firstPause  = time.Millisecond
 	longestWait = 32 * time.Millisecond  // between two attempts
-	patience    = 40 * time.Millisecond  // between later hedges, the last of which gives answers up for lost
+	patience    = 60 * time.Millisecond  // between later hedges, the last of which gives answers up for lost
 	avoidance   = 500 * time.Millisecond // of a node that said it can't take part, or has no room
 )
 

@@ -28,8 +28,10 @@ import (
 	"github.com/dyad-db/dyad/pkg/wire"
 )
 
-// DefaultFrameTimeout bounds one frame, connection included.
-const DefaultFrameTimeout = 150 * time.Millisecond
+// DefaultFrameTimeout bounds one frame, connection included. It is nearly as long
+// as an operation may take: the third node is asked long before, and a reply that
+// a disk holds up is better late than lost.
+const DefaultFrameTimeout = 190 * time.Millisecond
 
 // Bounds.
 const (

@@ -258,7 +258,7 @@ var plants = []plant{
 	{
 		name:  "resolve-believes",
 		what:  "a change of unknown outcome counts as done whatever is read",
-		edits: []edit{{readGo, `if r.resolving && rec.Op != r.op {`, `if r.resolving && rec.Op != r.op && !PLANTED {`}},
+		edits: []edit{{readGo, `if !r.resolving || rec.Op == r.op {`, `if !r.resolving || rec.Op == r.op || PLANTED {`}},
 	},
 	{
 		name:  "passed-over-from-below",
