@@ -136,11 +136,12 @@ func TestTwoFullDisks(t *testing.T) {
 // TestDiskFilledToTheLastByte: a write finds no room at all. The node is down
 // until there is some, drops what its memory holds, and goes on by itself.
 func TestDiskFilledToTheLastByte(t *testing.T) {
-	const n = 48
+	const n, doomed = 48, 400
 	dir := smallDisks(t, 0)
 	c := start(t, local.Config{Dir: dir, Gateway: unhurried})
 	b := c.newBook()
 	b.create(names("before-", n)...)
+	b.create(names("doomed-", doomed)...)
 	c.audit(b.ids())
 
 	f, err := os.Create(ballast(dir, 0))
@@ -151,13 +152,16 @@ func TestDiskFilledToTheLastByte(t *testing.T) {
 	}
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.NoError(t, f.Close())
-	round := 0
+	left := names("doomed-", doomed)
 	c.await("db-0 is down", func() (bool, any) {
-		round++
-		b.update(fmt.Sprint("round ", round), names("before-", n)...)
+		// A full node takes deletions.
+		some := min(len(left), 10)
+		b.remove(left[:some]...)
+		left = left[some:]
 		s := c.status(0)
 		return s.Nodes[0].State == wire.StateDown, s.Missing
 	})
+	b.update("changed meanwhile", names("before-", n)...)
 	b.create(names("during-", n)...)
 	b.check()
 
