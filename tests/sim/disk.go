@@ -16,7 +16,7 @@ func (n *node) fill() {
 // loseDisk leaves a stopped node with a blank disk, or with a copy made before
 // one of its last starts.
 func (n *node) loseDisk() {
-	n.exchanged = true
+	n.exchanged, n.exchangedAt = true, n.sim.now
 	if n.sim.rng.IntN(2) == 0 {
 		n.sim.tracef("n%d gets a blank disk", n.id)
 		n.disk = mem.NewDisk()

@@ -5,6 +5,9 @@ import (
 	"github.com/dyad-db/dyad/pkg/register"
 )
 
+// longestDelay is after how long no message is under way any more.
+const longestDelay = 100 * millisecond
+
 // send carries a request from a process to a node. answer, if not nil, is called
 // once at most; a sender that hears nothing has to give up by itself.
 func (s *sim) send(from, to int, q register.Request, answer func(register.Reply)) {

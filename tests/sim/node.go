@@ -22,14 +22,15 @@ type node struct {
 	clock clock
 	disk  *mem.Disk
 
-	up        bool
-	full      bool // the disk is: data may not grow
-	exchanged bool // the disk was, and not every peer knows the one it has now
-	boots     uint64
-	store     *mem.Manual
-	replica   *replica.Replica
-	syncing   bool // a sync is to come
-	inbox     []arrival
+	up          bool
+	full        bool // the disk is: data may not grow
+	exchanged   bool // the disk was, and not every peer knows the one it has now
+	exchangedAt int64
+	boots       uint64
+	store       *mem.Manual
+	replica     *replica.Replica
+	syncing     bool // a sync is to come
+	inbox       []arrival
 
 	rounds  *proposer // of rewrites
 	handing *handing  // the handoff under way

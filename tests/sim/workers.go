@@ -139,6 +139,9 @@ func (n *node) troubled() bool {
 		return true
 	}
 	if n.exchanged {
+		if n.sim.now < n.exchangedAt+longestDelay {
+			return true // a hello from before may yet reach a peer, whose disk is then not to be older
+		}
 		for _, peer := range n.sim.nodes {
 			if peer.replica.Identity().Lives[n.id] != n.replica.Life() {
 				return true
