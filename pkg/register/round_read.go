@@ -117,13 +117,6 @@ func (r *Round) finishRead(rec Record) {
 		r.finish(rec, nil)
 		return
 	}
-	if !rec.Blank() && rec.Op == r.base && !r.writing {
-		// The change may yet be on its way. Once what is there is chosen again, at a
-		// fresh ballot, the change either shows or comes too late for ever.
-		r.writing = true
-		r.begin()
-		return
-	}
 	r.finish(Record{}, ErrUnknown)
 }
 

@@ -30,7 +30,7 @@ func (r *Round) decide() {
 		switch {
 		case cur.Blank() && r.spec.Fill:
 			r.writeBack(Record{Op: r.ballot, Tombstone: true}, nil)
-		case cur.Blank() || settled && !r.spec.Rewrite && !r.resolving:
+		case cur.Blank() || settled && !r.spec.Rewrite:
 			r.finishRead(cur)
 		default:
 			r.writeBack(cur, nil)
