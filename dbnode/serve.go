@@ -36,18 +36,19 @@ const maxSetAside = 2
 // ends the service, too, and all that memory holds is dropped; the node starts
 // anew when there is room. listen is called for each start.
 func Serve(ctx context.Context, cfg Config, disk Disk, listen func(context.Context) (net.Listener, error)) error {
-	for lost := 0; ; lost++ {
+	for lost := 0; ; {
 		opened, err := serveOnce(ctx, cfg, disk, listen)
-		for errors.Is(err, syscall.ENOSPC) {
+		if errors.Is(err, syscall.ENOSPC) {
 			if !awaitRoom(ctx, cfg, disk, err) {
 				return nil
 			}
-			opened, err = serveOnce(ctx, cfg, disk, listen)
+			continue
 		}
 		given := errors.Is(err, membership.ErrLostDisk) || errors.Is(err, membership.ErrDamagedDisk)
 		if !given && (opened || !errors.Is(err, store.ErrDamaged)) || lost == maxSetAside {
 			return err
 		}
+		lost++
 		where, asideErr := disk.SetAside()
 		if asideErr != nil {
 			return errors.Join(err, fmt.Errorf("set the lost disk aside: %w", asideErr))

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/dyad-db/dyad/dbnode/replica"
 )
 
 // ErrDamagedDisk says that the node's disk can't be read in full, and that both
@@ -20,12 +18,9 @@ var ErrDamagedDisk = errors.New("this disk is damaged, and both other nodes can 
 // says what stands in the way.
 func (m *Member) Leave(ctx context.Context) (bool, error) {
 	m.admission.Leave(true)
-	var own replica.Life
-	err := await(func(done func(error)) {
-		m.replica.Show(func(life replica.Life, err error) { own = life; done(err) })
-	})
+	answers, err := m.show(ctx)
 	if err == nil {
-		err = allVote(m.ask(ctx, own))
+		err = allVote(answers)
 	}
 	if err != nil {
 		m.admission.Leave(false)

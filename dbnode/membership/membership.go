@@ -88,14 +88,23 @@ func NewMember(node int, r Replica, a Admission, peers Peers, logger *slog.Logge
 // is busy while another step should follow soon. The error wraps ErrLostDisk if
 // the disk must be set aside.
 func (m *Member) Step(ctx context.Context) (busy bool, err error) {
-	var own replica.Life
-	err = await(func(done func(error)) {
-		m.replica.Show(func(life replica.Life, err error) { own = life; done(err) })
-	})
+	answers, err := m.show(ctx)
 	if err != nil {
 		return false, err
 	}
-	return m.Take(m.ask(ctx, own))
+	return m.Take(answers)
+}
+
+// show shows the own life to both peers.
+func (m *Member) show(ctx context.Context) ([]Answer, error) {
+	var own replica.Life
+	err := await(func(done func(error)) {
+		m.replica.Show(func(life replica.Life, err error) { own = life; done(err) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.ask(ctx, own), nil
 }
 
 // Take does what the answers of the peers to the life that they were shown call for.

@@ -57,7 +57,7 @@ type AntiEntropy struct {
 	quiet   Quiet
 	nodes   drive.Nodes
 	pass    pass
-	partial bool // this pass left a partition out, for want of its second data replica
+	partial bool // this pass left a partition out: a node was away, or hints were on their way
 	logger  *slog.Logger
 }
 

@@ -15,14 +15,18 @@ import (
 // victims are the programs that are taken away in turn: each node, one gateway.
 func victims() []int { return []int{0, 1, 2, placement.Nodes} }
 
-func drillKill(t *testing.T, s sizes) {
+// eachVictim has every victim suffer the same fault.
+func eachVictim(t *testing.T, fault func(c *latency.Cluster, i int, away time.Duration) latency.Fault, away time.Duration) {
+	t.Helper()
 	c := latency.StartCluster(t, gateways)
 	l := latency.Start(t, c, load(0))
 	for _, i := range victims() {
-		l.Suffer(killed(c, i, s.away(10)))
+		l.Suffer(fault(c, i, away))
 	}
 	conclude(t, l, c.Nodes())
 }
+
+func drillKill(t *testing.T, s sizes) { eachVictim(t, killed, s.away(10)) }
 
 func killed(c *latency.Cluster, i int, away time.Duration) latency.Fault {
 	return latency.Fault{
@@ -31,14 +35,7 @@ func killed(c *latency.Cluster, i int, away time.Duration) latency.Fault {
 	}
 }
 
-func drillFreeze(t *testing.T, s sizes) {
-	c := latency.StartCluster(t, gateways)
-	l := latency.Start(t, c, load(0))
-	for _, i := range victims() {
-		l.Suffer(frozen(c, i, s.away(30)))
-	}
-	conclude(t, l, c.Nodes())
-}
+func drillFreeze(t *testing.T, s sizes) { eachVictim(t, frozen, s.away(30)) }
 
 func frozen(c *latency.Cluster, i int, away time.Duration) latency.Fault {
 	return latency.Fault{
