@@ -122,12 +122,13 @@ func (r *Replica) Life() Life { return r.Identity().Lives[r.cfg.Node] }
 // may yet take back must not be shown to anyone: the next start would look like
 // an older disk. It tells of all that was written before by a higher beat: a
 // copy of the disk that lacks any of that is known as old when it is started.
+// Before the node is admitted it may be such a copy, and must not catch up.
 func (r *Replica) Show(done func(Life, error)) {
 	r.identityMu.Lock()
 	defer r.identityMu.Unlock()
 	own := &r.identity.Lives[r.cfg.Node]
 	var ops []store.Op
-	if r.changed.Swap(false) && own.Incarnation > 0 {
+	if r.admitted.Load() && r.changed.Swap(false) {
 		own.Beat++
 		ops = append(ops, r.identityOp())
 	}

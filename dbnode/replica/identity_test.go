@@ -97,3 +97,25 @@ func TestCountersTellRoles(t *testing.T) {
 	require.Empty(t, s.Hints)
 	require.Equal(t, Life{Incarnation: 1, Boots: 1, Beat: 1, Starts: Starts{1: 1 << 32}}, s.Identity.Lives[0])
 }
+
+// An old copy of a disk whose hellos get lost must not look like the disk in the end.
+func TestBeatIsRaisedOnlyOnceAdmitted(t *testing.T) {
+	b := newBench(t)
+	shown := func() (beat uint64) {
+		b.Show(func(l Life, err error) { require.NoError(t, err); beat = l.Beat })
+		b.store.Sync()
+		return beat
+	}
+	b.ask(accept(asD1, "k", rec(1, "x")))
+	first := shown()
+	require.Equal(t, first, shown(), "nothing was written since")
+	b.ask(accept(asD1, "k", rec(2, "y")))
+	require.Equal(t, first+1, shown())
+
+	b.disk.Crash()
+	b.start()
+	b.write([]store.Op{{Key: recordKey(asD1, "k")}}, func(err error) { require.NoError(t, err) })
+	require.Equal(t, first+1, shown(), "not admitted since the start")
+	b.Admit()
+	require.Equal(t, first+2, shown())
+}

@@ -48,13 +48,17 @@ func testConfig(t require.TestingT, epoch uint64) Config {
 }
 
 func (b *bench) open() {
+	b.start()
+	b.Admit()
+}
+
+func (b *bench) start() {
 	var err error
 	b.store, err = mem.OpenManual(b.disk)
 	require.NoError(b.t, err)
 	b.boots++
 	b.Replica, err = Open(testConfig(b.t, b.boots<<32), b.store)
 	require.NoError(b.t, err)
-	b.Admit()
 }
 
 // crash loses all but the first kept writes that wait, and starts again.
