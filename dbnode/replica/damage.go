@@ -113,7 +113,8 @@ func (r *Replica) Damaged() []register.Damage {
 	for _, p := range r.parts {
 		p.mu.Lock()
 		for key, bar := range p.damaged {
-			out = append(out, register.Damage{Partition: p.id, Key: key, Bar: bar})
+			// The floor may have risen since: what it bars would only be refused.
+			out = append(out, register.Damage{Partition: p.id, Key: key, Bar: register.Max(bar, p.acc.Durable().Floor)})
 		}
 		p.mu.Unlock()
 	}

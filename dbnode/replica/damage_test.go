@@ -62,6 +62,19 @@ func TestDamagedRecordIsReplacedAboveItsBar(t *testing.T) {
 	}
 }
 
+// A floor that rose since the damage was noticed keeps out what is only above the bar.
+func TestDamageIsToBeReplacedAboveTheFloor(t *testing.T) {
+	b := newBench(t)
+	b.ask(accept(asW, "k", rec(7, "old")))
+	b.spoil(recordKey(asW, "k"))
+	b.ask(read(asW, "k"))
+	bar := b.Damaged()[0].Bar
+	floor := register.Ballot{Time: bar.Time + 5, Proposer: 1}
+	reply := b.ask(register.Request{Kind: register.KindBar, Partition: asW, Key: "other", Ballot: floor, Disks: testDisks})
+	require.Equal(t, register.VerdictYes, reply.Verdict)
+	require.Equal(t, floor, b.Damaged()[0].Bar)
+}
+
 // TestSumsAreOfWhatIsWhole, also of what is on its way to disk.
 func TestSumsAreOfWhatIsWhole(t *testing.T) {
 	b, expected := newBench(t), newBench(t)
