@@ -50,7 +50,7 @@ func TestCopyDoesNotReplaceADamagedRecord(t *testing.T) {
 func TestFillWritesATombstone(t *testing.T) {
 	for _, held := range []Record{{}, record(at(5), "x"), {Ballot: at(5), Op: at(5), Tombstone: true}} {
 		h := newHarness(Spec{Rewrite: true, Fill: true})
-		h.proposer.epochs = testEpochs{1, 1, 1}
+		h.proposer.known = testKnowledge{epochs: [Seats]uint64{1, 1, 1}}
 		var sends []Send
 		for _, s := range append([]Send(nil), h.Start()...) {
 			sends = h.Reply(s.Seat, s.Tag, Reply{Verdict: VerdictYes, Epoch: 1, Record: held, Chosen: true})

@@ -33,7 +33,7 @@ type trial struct {
 func (tr *trial) play(spec Spec) (Record, error) {
 	p := tr.proposer(1)
 	spec.Key, spec.Order = scenarioKey, [Seats]int{SeatD1, SeatD2, SeatW}
-	round := NewRound(spec, p, &p.epochs)
+	round := NewRound(spec, p, &p.known)
 	tr.now++
 	queue := append([]Send(nil), round.Start()...)
 	for !round.Done() {

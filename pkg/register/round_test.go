@@ -19,7 +19,7 @@ type harness struct {
 func newHarness(spec Spec) *harness {
 	p := &testProposer{world: &world{now: 100}, clock: NewClock(1)}
 	spec.Key, spec.Order = "k", [Seats]int{SeatD1, SeatD2, SeatW}
-	return &harness{NewRound(spec, p, &p.epochs), p, map[Ballot]bool{}}
+	return &harness{NewRound(spec, p, &p.known), p, map[Ballot]bool{}}
 }
 
 func appendX(old []byte) ([]byte, error) { return append(slices.Clip(old), 'x'), nil }

@@ -27,6 +27,15 @@ import (
 //	clock N                             the time, in microseconds
 //	wrong SEAT N                        that acceptor's clock is N microseconds ahead
 //	astray SEAT N                       have it promise the ballot N.99
+//	flood SEAT                          have it promise ballots for as many other keys as it keeps promises
+//	bar SEAT | collect SEAT             a step of collecting the tombstone that D1 holds
+//	wipe SEAT                           it comes back on a blank disk, as a new one
+//	fence SEAT                          the other two record that disk, and it takes their fences as its floor
+//	copy FROM TO                        TO, which is joining, copies what FROM holds
+//	rebuilt SEAT                        all three know that its disk holds what it has to
+//	damage SEAT                         its record can't be read any more
+//	mend SEAT                           settle that record with the other two, and store the outcome
+//	lack SEAT                           its record is gone without a trace
 //	state                               what the acceptors hold
 func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
@@ -62,7 +71,7 @@ func (w *world) command(d *datadriven.TestData) string {
 		w.op(d).round.Expire()
 		w.sent(w.op(d), nil)
 	case "forget":
-		w.forget(w.op(d).handoff)
+		w.forget(w.op(d))
 	case "crash":
 		w.seats[seatOf(w.t, arg(d, 0))].up = false
 	case "restart":
@@ -79,9 +88,39 @@ func (w *world) command(d *datadriven.TestData) string {
 	case "state":
 		w.state()
 	default:
-		w.t.Fatalf("%s: no such command", d.Pos)
+		w.disks(d)
 	}
 	return w.out.String()
+}
+
+// disks plays the commands about collecting, and about lost and damaged disks.
+func (w *world) disks(d *datadriven.TestData) {
+	seat := seatOf(w.t, arg(d, 0))
+	switch d.Cmd {
+	case "flood":
+		w.flood(seat)
+	case "bar":
+		w.collect(seat, KindBar)
+	case "collect":
+		w.collect(seat, KindCollect)
+	case "wipe":
+		w.wipe(seat)
+	case "fence":
+		w.fence(seat)
+	case "copy":
+		w.copy(seat, seatOf(w.t, arg(d, 1)))
+	case "rebuilt":
+		w.rebuilt(seat)
+	case "damage":
+		s := w.seats[seat]
+		s.damaged, s.bar = true, s.acceptor.DamageBar()
+	case "mend":
+		w.mend(seat)
+	case "lack":
+		delete(w.seats[seat].records, scenarioKey)
+	default:
+		w.t.Fatalf("%s: no such command", d.Pos)
+	}
 }
 
 // given warms everything up, unseen.
@@ -124,7 +163,7 @@ func (w *world) begin(name string, spec Spec, proposer int) {
 		spec.Order = [Seats]int{SeatD1, SeatD2, SeatW}
 	}
 	p := w.proposer(proposer)
-	op := &testOp{name: name, round: NewRound(spec, p, &p.epochs)}
+	op := &testOp{name: name, round: NewRound(spec, p, &p.known)}
 	w.ops[name] = op
 	w.now++
 	w.sent(op, op.round.Start())
@@ -133,16 +172,17 @@ func (w *world) begin(name string, spec Spec, proposer int) {
 func (w *world) launchHandoff(name string) {
 	rec := w.seats[SeatW].records[scenarioKey]
 	require.False(w.t, rec.Blank(), "the witness holds nothing")
-	op := &testOp{name: name, handoff: NewHandoff(0, Incarnations{}, []Hint{{scenarioKey, rec}})}
+	disks := w.seats[SeatW].acceptor.Group().Disks
+	op := &testOp{name: name, handoff: NewHandoff(0, disks, []Hint{{scenarioKey, rec}}), disks: disks}
 	w.ops[name] = op
 	w.sent(op, op.handoff.Start())
 }
 
-func (w *world) forget(h *Handoff) {
+func (w *world) forget(op *testOp) {
 	s := w.seats[SeatW]
 	forgotten := 0
-	for _, hint := range h.Delivered() {
-		if s.acceptor.Forget(hint.Key, hint.Record.Ballot, Incarnations{}, s.records[hint.Key]) {
+	for _, hint := range op.handoff.Delivered() {
+		if s.acceptor.Forget(hint.Key, hint.Record.Ballot, op.disks, s.records[hint.Key]) {
 			delete(s.records, hint.Key)
 			forgotten++
 		}

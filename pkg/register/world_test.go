@@ -31,28 +31,35 @@ type testSeat struct {
 	ahead    int64
 	records  map[string]Record
 	durable  Durable
+	group    Group
+	damaged  bool // its record is, and bar is that of register.Damage
+	bar      Ballot
 }
 
 type testProposer struct {
-	world  *world
-	clock  *Clock
-	epochs testEpochs
+	world *world
+	clock *Clock
+	known testKnowledge
 }
 
 func (p *testProposer) Next() Ballot     { return p.clock.Next(p.world.now) }
 func (p *testProposer) Observe(b Ballot) { p.clock.Observe(b) }
 
-type testEpochs [Seats]uint64
+type testKnowledge struct {
+	epochs [Seats]uint64
+	disks  Incarnations
+}
 
-func (e *testEpochs) Known() ([Seats]uint64, Incarnations) { return *e, Incarnations{} }
-func (e *testEpochs) LearnEpoch(seat int, epoch uint64)    { e[seat] = epoch }
-func (e *testEpochs) LearnDisks(Incarnations)              {}
+func (k *testKnowledge) Known() ([Seats]uint64, Incarnations) { return k.epochs, k.disks }
+func (k *testKnowledge) LearnEpoch(seat int, epoch uint64)    { k.epochs[seat] = epoch }
+func (k *testKnowledge) LearnDisks(disks Incarnations)        { k.disks = k.disks.Newest(disks) }
 
 // testOp is a round or a handoff.
 type testOp struct {
 	name    string
 	round   *Round
 	handoff *Handoff
+	disks   Incarnations // of the handoff
 	done    bool
 	sent    []*message
 }
@@ -78,7 +85,7 @@ func (w *world) start(seat int) {
 	s := w.seats[seat]
 	s.boots++
 	s.up = true
-	s.acceptor = NewAcceptor(seat, s.durable, Group{}, s.boots*100)
+	s.acceptor = NewAcceptor(seat, s.durable, s.group, s.boots*100)
 }
 
 func (w *world) proposer(n int) *testProposer {
@@ -98,9 +105,21 @@ func (w *world) step(seat int, q Request) Reply {
 	if s.full && q.NeedsRoom(s.records[q.Key]) {
 		return Reply{Verdict: VerdictFull}
 	}
-	reply, effects := s.acceptor.Step(w.now+s.ahead, q, s.records[q.Key])
+	held := s.records[q.Key]
+	var reply Reply
+	var effects Effects
+	if s.damaged && q.Key == scenarioKey {
+		reply, effects = s.acceptor.StepDamaged(w.now+s.ahead, q, s.bar)
+	} else {
+		reply, effects = s.acceptor.Step(w.now+s.ahead, q, held)
+	}
 	if effects.Put {
 		s.records[q.Key] = q.Record
+		s.damaged = s.damaged && q.Key != scenarioKey
+	}
+	if effects.Drop {
+		delete(s.records, q.Key)
+		s.acceptor.Forgot()
 	}
 	if effects.State {
 		s.durable = s.acceptor.Durable()
@@ -261,8 +280,15 @@ func (w *world) state() {
 		if !s.up {
 			w.printf("down, ")
 		}
+		if s.acceptor.Joining() {
+			w.printf("joining, ")
+		}
 		rec := s.records[scenarioKey]
-		w.printf("%s", showRecord(rec))
+		if s.damaged {
+			w.printf("damaged, bar %s", showBallot(s.bar))
+		} else {
+			w.printf("%s", showRecord(rec))
+		}
 		if mark, ok := s.acceptor.chosen.get(scenarioKey); ok && mark == rec.Ballot {
 			w.printf(", chosen")
 		}
