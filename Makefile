@@ -18,7 +18,7 @@ export CGO_CFLAGS = $(shell $(scripts)/cflags.sh)
 
 .PHONY: help
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
 deps: ## install the packages that a build needs (RocksDB's headers, a C++ compiler); says what it installs
@@ -41,9 +41,17 @@ test: deps ## vet and run all tests under the race detector; ends with how many 
 	go vet -race $(tags) ./...
 	go test -race $(tags) -run '^$$' ./... >/dev/null
 	{ failed=; \
-	  $(gotest) -race -p 1 -timeout 10m $$(go list $(tags) ./... | grep -v /tests/sim$$) || failed=1; \
-	  $(gotest) -timeout 10m ./tests/sim || failed=1; \
+	  $(gotest) -race -p 1 -timeout 10m $$(go list $(tags) ./... | grep -v /tests/sim) || failed=1; \
+	  $(gotest) -p 1 -timeout 20m ./tests/sim/... || failed=1; \
 	  [ -z "$$failed" ]; } | $(tally)
+
+.PHONY: sim
+sim: ## explore fresh seeds of the simulator for DURATION (2m), or replay SEED with its trace
+	@go run $(tags) ./tests/sim/cmd/sim -duration $(or $(DURATION),2m) -seed $(or $(SEED),0)
+
+.PHONY: sim-bugs
+sim-bugs: ## have the simulator find every bug planted in a copy of the code, each within 10 minutes (NAME: that one)
+	@go run $(tags) ./tests/sim/cmd/bugs -name "$(NAME)" -duration $(or $(DURATION),10m)
 
 .PHONY: cover
 cover: deps ## run all tests and print how much of each function they reach

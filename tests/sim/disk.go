@@ -13,44 +13,78 @@ func (n *node) fill() {
 	}
 }
 
-// loseDisk leaves a stopped node with a blank disk, or with a copy made before
-// one of its last starts.
+// loseDisk leaves a stopped node with a blank disk, or with a copy that was made
+// before.
 func (n *node) loseDisk() {
-	n.exchanged, n.exchangedAt = true, n.sim.now
-	if n.sim.rng.IntN(2) == 0 {
+	n.exchange()
+	var c *diskCopy
+	if n.sim.rng.IntN(4) != 0 {
+		c = n.oldCopy()
+	}
+	if c == nil {
 		n.sim.tracef("n%d gets a blank disk", n.id)
+		n.sim.watch.fault(faultBlank)
 		n.disk = mem.NewDisk()
+		n.lostAs = n.told.Incarnation
 		return
 	}
-	n.sim.tracef("n%d gets an old copy of its disk", n.id)
-	n.disk = n.oldCopy().Clone()
+	n.sim.tracef("n%d gets an old copy of its disk, of before or at %+v", n.id, c.life)
+	n.sim.watch.fault(faultOldCopy)
+	n.disk = c.disk.Clone()
+	n.lostAs = 0
+	if n.known(c) {
+		n.lostAs = n.told.Incarnation
+	}
+}
+
+// exchange says that the disk of before is gone.
+func (n *node) exchange() {
+	n.replaced, n.exchanged, n.exchangedAt = true, true, n.sim.now
 }
 
 // diskCopy is a disk as it was at some moment.
 type diskCopy struct {
 	disk *mem.Disk
-	life replica.Life // that was shown then; none for a copy from before a start
+	life replica.Life // of then, or one that was yet to be synced
+	boot uint64       // of the start that came after; then life is that of it
 }
 
 const maxCopies = 4
 
-// copyDisk keeps a copy of the disk, and forgets an older one.
-func (n *node) copyDisk(life replica.Life) {
-	n.older = append(n.older[max(0, len(n.older)-maxCopies+1):], diskCopy{n.disk.Clone(), life})
+// keep keeps a copy of the disk, and forgets an older one.
+func (n *node) keep(c diskCopy) {
+	n.older = append(n.older[max(0, len(n.older)-maxCopies+1):], c)
 }
 
-// oldCopy returns a copy that can be told from the disk: from before a start, or
-// both peers have since heard of writes that it may lack. Later ones can't be
-// told, which is the second of exposure that production has between two hellos.
-func (n *node) oldCopy() *mem.Disk {
-	var told []*mem.Disk
-	for _, c := range n.older {
-		if c.life.Incarnation == 0 || c.life.Incarnation == n.told.Incarnation && c.life.Beat < n.told.Beat {
-			told = append(told, c.disk)
+// known reports whether both peers have on record what proves the copy old: a
+// later disk, the start that followed, or a higher beat.
+func (n *node) known(c *diskCopy) bool {
+	if c.life.Incarnation != n.told.Incarnation {
+		return c.life.Incarnation < n.told.Incarnation
+	}
+	if c.boot > 0 {
+		return c.life.Incarnation > 0 && n.told.Boots >= c.life.Boots
+	}
+	return c.life.Beat < n.told.Beat
+}
+
+// oldCopy returns a copy that can be told from the disk, the latest of them or any;
+// nil if there is none. Of later ones nobody can tell: that is the second of
+// exposure that production has between two hellos. One of before a start in which
+// the node was not admitted lacks nothing that it ever told.
+func (n *node) oldCopy() *diskCopy {
+	var told []*diskCopy
+	for i := range n.older {
+		if c := &n.older[i]; n.known(c) || c.boot > n.votedIn {
+			told = append(told, c)
 		}
 	}
-	if len(told) == 0 {
-		return mem.NewDisk()
+	switch {
+	case len(told) == 0:
+		return nil
+	case n.sim.rng.IntN(2) == 0:
+		n.sim.watch.fault(faultNewCopy)
+		return told[len(told)-1]
 	}
 	return told[n.sim.rng.IntN(len(told))]
 }
@@ -61,7 +95,25 @@ func (n *node) setAside() {
 		return
 	}
 	n.sim.tracef("n%d sets its disk aside", n.id)
+	n.sim.watch.branch(branchSetAside)
+	if !n.replaced {
+		n.sim.oracle.violate("n%d sets its disk aside, which was never lost", n.id)
+	}
+	n.lostAs = n.told.Incarnation
 	n.stop(false)
 	n.disk = mem.NewDisk()
 	n.start()
+}
+
+// spoiled replaces a disk on which the node can't start: what it keeps of itself is
+// damaged.
+func (n *node) spoiled() {
+	n.sim.tracef("n%d can't start on its disk, and sets it aside", n.id)
+	n.sim.watch.branch(branchStateLost)
+	if err := n.store.Close(); err != nil {
+		panic(err)
+	}
+	n.exchange()
+	n.disk = mem.NewDisk()
+	n.lostAs = n.told.Incarnation
 }

@@ -78,6 +78,7 @@ func newGateway(s *sim, process int) *gateway {
 // restart cuts every operation short; its clients never learn what came of them.
 func (g *gateway) restart() {
 	g.sim.tracef("%s restarts", g.sim.name(g.process))
+	g.sim.watch.fault(faultGateway)
 	g.boots++
 	g.proposer = g.sim.newProposer(&g.clock)
 	open := g.open
@@ -121,20 +122,27 @@ func (c *client) next() {
 	}
 	c.left--
 	o := &operation{key: s.rng.IntN(len(s.keys)), client: c, order: [register.Seats]int{0, 1, 2}}
-	switch n := s.rng.IntN(10); {
-	case n < 4:
-		o.kind = opRead
-	case n < 6:
-		o.kind = opCreate
-	case n < 8:
-		o.kind = opAppend
-	default:
-		o.kind = opDelete
-	}
+	o.kind = s.drawKind()
 	if s.chance(s.profile.stray) {
 		s.rng.Shuffle(len(o.order), func(i, j int) { o.order[i], o.order[j] = o.order[j], o.order[i] })
 	}
 	c.gateway.start(o)
+}
+
+// drawKind draws what to do, in the mix of this run.
+func (s *sim) drawKind() opKind {
+	total := 0
+	for _, share := range s.profile.mix {
+		total += share
+	}
+	n := s.rng.IntN(total)
+	for kind, share := range s.profile.mix {
+		if n < share {
+			return opKind(kind)
+		}
+		n -= share
+	}
+	panic("the shares add up")
 }
 
 type opKind uint8
@@ -180,6 +188,7 @@ type operation struct {
 	sends   int
 	done    bool
 	oracleOperation
+	operationWatch
 }
 
 // launch starts the round of an operation.
@@ -235,6 +244,7 @@ func (o *operation) change(old []byte) ([]byte, error) {
 func (o *operation) take(sends []register.Send) {
 	s := o.sim
 	k := &s.keys[o.key]
+	o.asks(sends)
 	for i := range sends {
 		send := &sends[i]
 		to := k.group[send.Seat]
@@ -266,6 +276,7 @@ func (o *operation) take(sends []register.Send) {
 func (o *operation) wait() {
 	s, tag := o.sim, o.tag
 	if attempts, pausing := o.round.Pausing(); pausing {
+		s.watch.branch(branchPaused)
 		s.after(s.rng.Int64N(min(millisecond<<min(attempts, 5), 32*millisecond)), func() {
 			if !o.done && o.alive() && o.tag == tag {
 				o.take(o.round.Resume())
@@ -275,6 +286,7 @@ func (o *operation) wait() {
 	}
 	delay := s.profile.hedge
 	if s.chance(s.profile.rash) {
+		s.watch.fault(faultHedge)
 		delay = s.rng.Int64N(delay) + 1
 	}
 	s.after(delay, func() {
@@ -296,6 +308,7 @@ func (o *operation) hedge() {
 
 func (o *operation) expire() {
 	if !o.done && o.alive() && !o.sim.healed {
+		o.sim.watch.fault(faultExpired)
 		o.round.Expire()
 		o.take(nil)
 	}
@@ -305,6 +318,7 @@ func (o *operation) finish(rec register.Record, err error) {
 	o.done = true
 	s := o.sim
 	s.oracle.returned(o, rec, err)
+	o.ends(rec, err)
 	if s.out != nil {
 		s.tracef("%s ends: %s", o, describeOutcome(rec, err))
 	}

@@ -18,23 +18,17 @@ func (s *sim) send(from, to int, q register.Request, answer func(register.Reply)
 		c.id = s.sends
 		s.tracef("#%d %s -> n%d %s", c.id, s.name(from), to, describe(&q))
 	}
-	p := &s.profile
 	switch {
 	case from == to:
 		s.after(1, c.deliver)
 	case !s.nodes[to].up && s.rng.IntN(2) == 0:
 		s.after(s.latency(), func() { c.tell(register.Reply{Verdict: register.VerdictUnsent}) })
-	case s.cutOff(from, to) || s.chance(p.loss):
-		if s.chance(p.late) {
-			s.after(s.rng.Int64N(30*millisecond), c.deliver)
-		}
+	case s.loses(from, to):
+		s.maybeLate(c.deliver)
 		c.lose()
 	default:
 		s.after(s.latency(), c.deliver)
-		if s.chance(p.double) {
-			c.doubled = true
-			s.after(s.latency()+s.rng.Int64N(10*millisecond), c.deliver)
-		}
+		c.doubled = s.maybeTwice(c.deliver)
 	}
 }
 
@@ -49,7 +43,7 @@ func (s *sim) remote(from, to int, serve func(peer *node, reply func(then func()
 		}
 		alive := peer.alive()
 		serve(peer, func(then func()) {
-			if !alive() || from != to && (s.cutOff(to, from) || s.chance(s.profile.loss)) {
+			if !alive() || from != to && s.losesReply(to, from) {
 				return
 			}
 			s.after(s.latency(), func() {
@@ -61,19 +55,56 @@ func (s *sim) remote(from, to int, serve func(peer *node, reply func(then func()
 			})
 		})
 	}
-	switch p := &s.profile; {
+	switch {
 	case from == to:
 		s.after(1, deliver)
-	case s.cutOff(from, to) || s.chance(p.loss):
-		if s.chance(p.late) {
-			s.after(s.rng.Int64N(30*millisecond), deliver)
-		}
+	case s.loses(from, to):
+		s.maybeLate(deliver)
 	default:
 		s.after(s.latency(), deliver)
-		if s.chance(p.double) {
-			s.after(s.latency()+s.rng.Int64N(10*millisecond), deliver)
-		}
+		s.maybeTwice(deliver)
 	}
+}
+
+// loses reports whether a request is lost on its way.
+func (s *sim) loses(from, to int) bool {
+	if s.cutOff(from, to) {
+		return true
+	}
+	lost := s.chance(s.profile.loss)
+	if lost {
+		s.watch.fault(faultLost)
+	}
+	return lost
+}
+
+func (s *sim) losesReply(from, to int) bool {
+	if s.cutOff(from, to) {
+		return true
+	}
+	lost := s.chance(s.profile.loss)
+	if lost {
+		s.watch.fault(faultReplyLost)
+	}
+	return lost
+}
+
+// maybeLate delivers what its sender holds for lost.
+func (s *sim) maybeLate(deliver func()) {
+	if s.chance(s.profile.late) {
+		s.watch.fault(faultLate)
+		s.after(s.rng.Int64N(30*millisecond), deliver)
+	}
+}
+
+// maybeTwice delivers another copy.
+func (s *sim) maybeTwice(deliver func()) bool {
+	twice := s.chance(s.profile.double)
+	if twice {
+		s.watch.fault(faultDoubled)
+		s.after(s.latency()+s.rng.Int64N(10*millisecond), deliver)
+	}
+	return twice
 }
 
 func (s *sim) cutOff(from, to int) bool { return !s.healed && s.cut[from][to] }
@@ -81,6 +112,7 @@ func (s *sim) cutOff(from, to int) bool { return !s.healed && s.cut[from][to] }
 func (s *sim) latency() int64 {
 	d := s.spread(s.profile.latency)
 	if s.chance(s.profile.slow) {
+		s.watch.fault(faultSlow)
 		d *= 1 + s.rng.Int64N(s.profile.slowness)
 	}
 	return d
@@ -139,7 +171,7 @@ func (c *call) reply(r register.Reply) {
 	case c.doubled && first && s.chance(50): // that is why it is sent again
 	case c.from == c.to:
 		s.after(1, func() { c.tell(r) })
-	case s.cutOff(c.to, c.from) || s.chance(s.profile.loss):
+	case s.losesReply(c.to, c.from):
 		c.lose()
 	default:
 		s.after(s.latency(), func() { c.tell(r) })
@@ -163,6 +195,9 @@ func (s *sim) arrangeFaults() {
 	}
 	if p.rot > 0 {
 		s.every(p.rot, s.rotOne)
+	}
+	if p.jumps > 0 {
+		s.every(p.jumps, s.jumpOne)
 	}
 	if p.flood {
 		s.every(8*millisecond, func() { s.nodes[s.rng.IntN(len(s.nodes))].flood() })
@@ -195,6 +230,11 @@ func (s *sim) changeCuts() {
 			s.cut[from][to] = false
 		}
 	}
+	for _, f := range []fault{faultCut, faultCutOneWay} {
+		if s.watch.ongoing[f] > 0 {
+			s.watch.end(f)
+		}
+	}
 	if s.rng.IntN(2) == 0 {
 		return
 	}
@@ -203,43 +243,10 @@ func (s *sim) changeCuts() {
 	s.cut[from][to] = true
 	if s.rng.IntN(2) == 0 {
 		s.cut[to][from] = true
-	}
-}
-
-func (s *sim) crashOne() {
-	down, troubled := 0, 0
-	for _, n := range s.nodes {
-		if !n.up {
-			down++
-		}
-		if n.troubled() {
-			troubled++
-		}
-	}
-	if down >= s.profile.maxDown {
+		s.watch.begin(faultCut)
 		return
 	}
-	victims := s.nodes
-	if s.profile.maxDown == 1 {
-		i := s.rng.IntN(len(victims))
-		victims = victims[i : i+1]
-	}
-	if s.profile.maxDown == 1 {
-		// One node in trouble at a time: the same one, if any.
-		if n := victims[0]; troubled > 0 && !n.troubled() && !s.chance(s.profile.second) {
-			return
-		}
-	}
-	for _, n := range victims {
-		if n.up {
-			alone := troubled == 0 || troubled == 1 && n.troubled()
-			n.stop(s.chance(s.profile.clean))
-			if alone && s.chance(s.profile.wipes) {
-				n.loseDisk()
-			}
-			s.after(s.spread(s.profile.away), n.startAgain)
-		}
-	}
+	s.watch.begin(faultCutOneWay)
 }
 
 func (s *sim) name(process int) string {

@@ -5,13 +5,9 @@ import (
 	"strconv"
 
 	"github.com/dyad-db/dyad/dbnode/replica"
+	"github.com/dyad-db/dyad/dbnode/store"
 	"github.com/dyad-db/dyad/dbnode/store/mem"
 	"github.com/dyad-db/dyad/pkg/register"
-)
-
-const (
-	handoffBatch   = 4                // hints forwarded at once
-	handoffTimeout = 40 * millisecond // after which a forward counts as lost
 )
 
 // node is a storage node: a production replica on a disk that loses what was not
@@ -23,10 +19,15 @@ type node struct {
 	disk  *mem.Disk
 
 	up          bool
+	clean       bool // it went down in good order
+	failing     bool // its disk fails, and it is about to go down
 	full        bool // the disk is: data may not grow
 	exchanged   bool // the disk was, and not every peer knows the one it has now
 	exchangedAt int64
+	replaced    bool   // its disk was exchanged at some time
+	lostAs      uint32 // incarnation of a disk that is lost for good: the node may not vote as that any more
 	boots       uint64
+	votedIn     uint64 // the last boot in which it was admitted
 	store       *mem.Manual
 	replica     *replica.Replica
 	syncing     bool // a sync is to come
@@ -40,7 +41,7 @@ type node struct {
 	routines                                    map[*routine]bool
 	greeting, rebuilding, collecting, comparing bool
 
-	rotten  map[string][]byte // records whose stored value a flipped bit made this
+	rotten  map[string][]byte // keys of the store whose value a flipped bit made this
 	mending bool
 }
 
@@ -57,10 +58,34 @@ func newNode(s *sim, id int) *node {
 }
 
 func (n *node) start() {
-	n.copyDisk(replica.Life{})
-	st, err := mem.OpenManual(n.disk)
+	n.wentUp()
+	before := n.disk.Clone()
+	err := n.open()
+	if errors.Is(err, store.ErrDamaged) {
+		n.spoiled()
+		before = n.disk.Clone()
+		err = n.open()
+	}
 	if err != nil {
 		panic(err)
+	}
+	n.keep(diskCopy{disk: before, life: n.replica.Life(), boot: n.boots})
+	n.replica.SetReadOnly(n.full)
+	n.up, n.syncing, n.handing = true, false, nil
+	n.inbox = nil
+	n.rounds = n.sim.newProposer(&n.clock)
+	n.planSync()
+	n.greeting, n.rebuilding, n.collecting, n.comparing, n.mending = false, false, false, false, false
+	n.sim.tracef("n%d started, boot %d", n.id, n.boots)
+	n.sim.after(1, n.hello)
+	n.sim.after(n.sim.spread(200), n.handOff)
+}
+
+// open starts the replica on the node's disk.
+func (n *node) open() error {
+	st, err := mem.OpenManual(n.disk)
+	if err != nil {
+		return err
 	}
 	n.boots++
 	n.store = st
@@ -71,52 +96,18 @@ func (n *node) start() {
 		Epoch:  n.boots << 32,
 		Now:    n.clock.now,
 	}, st)
-	if err != nil {
-		panic(err)
-	}
-	n.replica.SetReadOnly(n.full)
-	n.up, n.syncing, n.handing = true, false, nil
-	n.inbox = nil
-	n.rounds = n.sim.newProposer(&n.clock)
-	n.planSync()
-	n.greeting, n.rebuilding, n.collecting, n.comparing, n.mending = false, false, false, false, false
-	n.sim.tracef("n%d started, boot %d", n.id, n.boots)
-	n.sim.after(1, n.hello)
+	return err
 }
 
-var errDisk = errors.New("input/output error")
-
-func (n *node) startAgain() {
-	if !n.up {
-		n.start()
+// wentUp ends what the node went down by.
+func (n *node) wentUp() {
+	switch {
+	case n.boots == 0:
+	case n.clean:
+		n.sim.watch.end(faultStop)
+	default:
+		n.sim.watch.end(faultCrash)
 	}
-}
-
-// stop ends the node: in good order, by a disk that fails, or by a crash that
-// keeps a part of what was written and not yet synced.
-func (n *node) stop(clean bool) {
-	if !clean && n.sim.chance(10) {
-		n.sim.tracef("n%d's disk fails", n.id)
-		n.disk.Break(errDisk)
-		n.store.Sync() // nothing of it may be answered
-	}
-	n.up = false
-	n.endRoutines()
-	n.inbox = nil
-	if clean {
-		n.sim.tracef("n%d stops in good order", n.id)
-		n.replica.Seal(func(error) {})
-		n.store.Sync()
-		if err := n.store.Close(); err != nil {
-			panic(err)
-		}
-		return
-	}
-	waiting := n.store.Waiting()
-	kept := n.sim.rng.IntN(waiting + 1)
-	n.sim.tracef("n%d crashes; %d of %d unsynced writes are kept", n.id, kept, waiting)
-	n.store.SyncN(kept)
-	n.disk.Crash()
 }
 
 func (n *node) setFull(full bool) {
@@ -125,6 +116,11 @@ func (n *node) setFull(full bool) {
 	}
 	n.sim.tracef("n%d's disk is full: %v", n.id, full)
 	n.full = full
+	if full {
+		n.sim.watch.begin(faultFull)
+	} else {
+		n.sim.watch.end(faultFull)
+	}
 	if n.up {
 		n.replica.SetReadOnly(full)
 	}
@@ -171,6 +167,7 @@ func (n *node) serve() {
 	boots := n.boots
 	barred := n.note(requests)
 	n.replica.Serve(requests, func(replies []register.Reply) {
+		n.served(requests, replies)
 		for i := range replies {
 			if barred[i] != "" && replies[i].Verdict == register.VerdictYes {
 				n.sim.oracle.violate("n%d %s: %s", n.id, barred[i], describe(&requests[i]))
@@ -184,6 +181,33 @@ func (n *node) serve() {
 		}
 	})
 	n.planSync()
+}
+
+// served takes down what was answered, or would have been.
+func (n *node) served(requests []register.Request, replies []register.Reply) {
+	w := &n.sim.watch
+	if replies == nil && n.failing {
+		w.branch(branchFailedDiskSilent)
+	}
+	for i := range replies {
+		q, r := &requests[i], &replies[i]
+		if n.sim.out != nil {
+			n.sim.tracef("n%d answers %s: %s", n.id, describe(q), describeReply(r))
+		}
+		yes := r.Verdict == register.VerdictYes
+		again := yes && q.Kind == register.KindAccept && n.sim.oracle.holds(n.id, q.Record.Ballot)
+		if b, ok := branchOf(n, q, r, again); ok {
+			w.branch(b)
+		}
+		n.sim.oracle.holds(n.id, register.Max(r.Record.Ballot, r.Held)) // a crash may have kept what it never answered
+		switch {
+		case !yes:
+		case q.Kind == register.KindAccept && !again:
+			n.reached(momentAccepted)
+		case q.Kind == register.KindCollect || q.Kind == register.KindBar:
+			n.reached(momentCollected)
+		}
+	}
 }
 
 // note tells the oracle what is about to be served, and returns for each request
@@ -240,6 +264,7 @@ func (n *node) flood() {
 		return
 	}
 	partition := uint16(n.sim.rng.IntN(n.sim.profile.partitions))
+	n.sim.watch.fault(faultFlood)
 	n.sim.tracef("n%d gets prepares for %d other keys of partition %d", n.id, register.MaxPromises, partition)
 	p := n.sim.newProposer(&n.clock)
 	requests := make([]register.Request, register.MaxPromises)
@@ -249,112 +274,4 @@ func (n *node) flood() {
 	}
 	n.replica.Serve(requests, func([]register.Reply) {})
 	n.planSync()
-}
-
-// handing is a batch of hints on its way to the data replicas.
-type handing struct {
-	*register.Handoff
-	partition uint16
-	disks     register.Incarnations
-	answered  map[handed]bool
-}
-
-type handed struct {
-	seat int
-	tag  uint32
-}
-
-// handOff starts to deliver some of the node's hints, if it holds any.
-func (n *node) handOff() {
-	if !n.up || n.handing != nil {
-		return
-	}
-	partition, hints := n.someHints()
-	if len(hints) == 0 {
-		return
-	}
-	disks := n.replica.Disks(partition)
-	h := &handing{register.NewHandoff(partition, disks, hints), partition, disks, map[handed]bool{}}
-	n.handing = h
-	group := n.sim.places.Group(int(partition))
-	alive := n.alive()
-	take := func(to handed, r register.Reply) {
-		if h.answered[to] || !alive() {
-			return
-		}
-		h.answered[to] = true
-		h.Reply(to.seat, to.tag, r)
-		if h.Done() {
-			n.sim.after(n.sim.spread(100), func() {
-				if alive() {
-					n.handedOff(h)
-				}
-			})
-		}
-	}
-	sends := h.Start()
-	for _, send := range sends {
-		to := handed{send.Seat, send.Tag}
-		n.sim.send(n.id, group[send.Seat], send.Request, func(r register.Reply) { take(to, r) })
-	}
-	n.sim.after(handoffTimeout, func() {
-		for _, send := range sends {
-			take(handed{send.Seat, send.Tag}, register.Reply{Verdict: register.VerdictLost})
-		}
-	})
-}
-
-// someHints returns hints of one of the partitions that the node is witness of.
-func (n *node) someHints() (uint16, []register.Hint) {
-	count := n.sim.profile.partitions
-	first := n.sim.rng.IntN(count)
-	for i := range count {
-		p := (first + i) % count
-		if n.sim.places.Seat(p, n.id) != register.SeatW {
-			continue
-		}
-		hints, err := n.replica.Hints(uint16(p), "", handoffBatch)
-		if err != nil {
-			panic(err)
-		}
-		if len(hints) > 0 {
-			return uint16(p), hints
-		}
-	}
-	return 0, nil
-}
-
-func (n *node) countHints() int {
-	_, hints := n.someHints()
-	return len(hints)
-}
-
-// handedOff forgets what arrived, and rewrites what a floor or a promise keeps out.
-func (n *node) handedOff(h *handing) {
-	n.handing = nil
-	delivered := h.Delivered()
-	if n.sim.out != nil {
-		for _, hint := range delivered {
-			n.sim.tracef("n%d may forget %s %s", n.id, hint.Key, describeRecord(hint.Record))
-		}
-	}
-	n.replica.Forget(h.partition, h.disks, delivered, func(forgotten int, err error) {
-		if n.sim.out != nil {
-			n.sim.tracef("n%d forgot %d of %d hints, durably", n.id, forgotten, len(delivered))
-		}
-	})
-	n.planSync()
-	hints, seats := h.Refused()
-	for i, hint := range hints {
-		n.rounds.Observe(hint.Record.Ballot)
-		order := [register.Seats]int{seats[i], register.SeatW, register.SeatD1 + register.SeatD2 - seats[i]}
-		n.sim.launch(&operation{
-			kind:     opRewrite,
-			key:      n.sim.keyIndex(hint.Key),
-			order:    order,
-			from:     n.id,
-			proposer: n.rounds,
-			alive:    n.alive(),
-		})
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type oracle struct {
 	stamp      int64                   // orders calls and returns
 	tokens     int
 
+	holders map[register.Ballot]uint8   // by ballot: bits of the nodes that ever held that record, synced
 	accepts map[register.Ballot]content // by ballot, of every accept sent
 	changes map[register.Ballot]content // by op id
 
@@ -56,6 +58,7 @@ func newOracle(s *sim, keys int) oracle {
 		histories: make([][]porcupine.Operation, keys),
 		running:   make([][]*operation, keys),
 		contended: make([]bool, keys),
+		holders:   map[register.Ballot]uint8{},
 		accepts:   map[register.Ballot]content{},
 		changes:   map[register.Ballot]content{},
 		collected: map[uint16]int64{},
@@ -81,8 +84,14 @@ const (
 	outcomeRefused
 )
 
+// maxViolations bounds what one run reports: what follows a first one seldom tells more.
+const maxViolations = 8
+
 func (o *oracle) violate(format string, args ...any) {
-	o.violations = append(o.violations, fmt.Sprintf(format, args...))
+	if len(o.violations) < maxViolations {
+		o.violations = append(o.violations, fmt.Sprintf(format, args...))
+		o.sim.tracef("VIOLATION "+format, args...)
+	}
 }
 
 // token returns a word that no other change of the run writes.
@@ -151,7 +160,29 @@ func (o *oracle) proposed(op *operation, send *register.Send) {
 	op.changes = 0
 }
 
+// holds takes down that a node holds the record of a ballot, synced, and reports
+// whether it did before.
+func (o *oracle) holds(node int, b register.Ballot) bool {
+	bit := uint8(1) << node
+	before := o.holders[b]
+	o.holders[b] = before | bit
+	return before&bit != 0
+}
+
+// chosen checks that what is answered was accepted, at that very ballot, by two
+// nodes, and is on their disks.
+func (o *oracle) chosen(op *operation, rec register.Record, err error) {
+	refused := errors.Is(err, errExists) || errors.Is(err, errNotFound)
+	if rec.Blank() || err != nil && !refused {
+		return
+	}
+	if n := bits.OnesCount8(o.holders[rec.Ballot]); n < 2 {
+		o.violate("%s answers %s, which %d nodes ever held", op, describeRecord(rec), n)
+	}
+}
+
 func (o *oracle) returned(op *operation, rec register.Record, err error) {
+	o.chosen(op, rec, err)
 	if op.kind == opRewrite {
 		return
 	}

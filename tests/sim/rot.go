@@ -3,13 +3,13 @@ package sim
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/dyad-db/dyad/dbnode/repair"
 	"github.com/dyad-db/dyad/pkg/register"
 )
 
-// rotOne flips a bit in a record on a node's disk, while no other node is in
-// trouble.
+// rotOne flips a bit on a node's disk, while no other node is in trouble.
 func (s *sim) rotOne() {
 	n := s.nodes[s.rng.IntN(len(s.nodes))]
 	for _, other := range s.nodes {
@@ -17,16 +17,20 @@ func (s *sim) rotOne() {
 			return
 		}
 	}
-	if n.up {
-		n.rot()
+	switch {
+	case !n.up || n.failing:
+	case s.chance(s.profile.stateRot):
+		n.rot(faultStateRot, []byte{'s'}, []byte{'t'})
+	default:
+		n.rot(faultRot, []byte{'r'}, []byte{'s'})
 	}
 }
 
-// rot flips a bit of one stored record. The node is in trouble until that record
-// was replaced.
-func (n *node) rot() {
+// rot flips a bit of one stored value. The node is in trouble until that was
+// replaced.
+func (n *node) rot(f fault, from, to []byte) {
 	var keys, values [][]byte
-	err := n.store.Scan([]byte{'r'}, []byte{'s'}, func(key, value []byte) bool {
+	err := n.store.Scan(from, to, func(key, value []byte) bool {
 		if bytes.Equal(n.rotten[string(key)], value) {
 			return true // more flips might make it whole again
 		}
@@ -39,6 +43,7 @@ func (n *node) rot() {
 	if len(keys) == 0 {
 		return
 	}
+	n.sim.watch.fault(f)
 	i := n.sim.rng.IntN(len(keys))
 	bit := n.sim.rng.IntN(8 * len(values[i]))
 	n.disk.Flip(keys[i], bit)
@@ -58,6 +63,9 @@ func (n *node) rots() bool {
 			there = true
 			continue
 		}
+		if key[0] == 's' {
+			n.sim.watch.branch(branchStateWrittenAnew)
+		}
 		delete(n.rotten, key)
 	}
 	return there
@@ -75,6 +83,7 @@ func (n *node) scrub() {
 			return
 		}
 	}
+	n.planSync()
 }
 
 // mend replaces the node's damaged records, as far as they are known.
@@ -87,8 +96,13 @@ func (n *node) mend() {
 		worker := repair.NewMender(n.id, n.sim.places, r, r, r, discard)
 		for busy := true; busy && !r.stopped; {
 			var err error
+			before := r.replica.DamageCount()
 			if busy, err = worker.Step(context.Background()); err != nil && !r.stopped {
 				n.sim.tracef("n%d mends: %v", n.id, err)
+			}
+			if r.replica.DamageCount().Healed > before.Healed {
+				n.sim.watch.branch(branchMended)
+				n.reached(momentMended)
 			}
 		}
 		if !r.stopped {
@@ -99,3 +113,10 @@ func (n *node) mend() {
 
 // Damaged satisfies repair.Damaged.
 func (r *routine) Damaged() []register.Damage { return r.replica.Damaged() }
+
+// damages reports whether the replica knows the record that q is about as damaged.
+func (n *node) damages(q *register.Request) bool {
+	return slices.ContainsFunc(n.replica.Damaged(), func(d register.Damage) bool {
+		return d.Partition == q.Partition && d.Key == q.Key
+	})
+}

@@ -31,6 +31,8 @@ type routine struct {
 	stop    func()
 	yield   func(struct{}) bool
 	stopped bool
+
+	copiesFrom int // the node that the last page came from
 }
 
 // begin runs work until it first waits.
@@ -135,14 +137,16 @@ func (r *routine) SendLazy(to int, q register.Request) { r.node.sim.send(r.node.
 // Up satisfies drive.Nodes.
 func (r *routine) Up(to int) bool { return r.node.sim.nodes[to].up }
 
-// Serve satisfies repair.Tombstones.
+// Serve satisfies repair.Tombstones, and repair.Damaged.
 func (r *routine) Serve(requests []register.Request, done func([]register.Reply)) {
 	var out []register.Reply
-	for i := range requests {
-		r.node.sim.oracle.collected[requests[i].Partition] = r.node.sim.now
-	}
+	r.node.note(requests)
 	r.await(func(woken func()) {
-		r.replica.Serve(requests, func(replies []register.Reply) { out = replies; woken() })
+		r.replica.Serve(requests, func(replies []register.Reply) {
+			r.node.served(requests, replies)
+			out = replies
+			woken()
+		})
 		r.node.planSync()
 	})
 	if r.stopped {
@@ -172,6 +176,7 @@ func (r *routine) Digest(_ context.Context, to int, partition uint16) (tree dige
 
 // Page satisfies repair.Contents.
 func (r *routine) Page(_ context.Context, to int, partition uint16, after string) (page []register.Hint, more bool, err error) {
+	r.copiesFrom = to
 	lost := r.remote(to, func(peer *node, reply func(then func())) {
 		p, m, e := peer.replica.Page(partition, after, 1+peer.sim.rng.IntN(2), 1<<20)
 		reply(func() { page, more, err = p, m, e })
@@ -215,12 +220,39 @@ func (r *routine) Joining(partition uint16) bool { return r.replica.Joining(part
 // PartitionRebuilt satisfies repair.Joiner.
 func (r *routine) PartitionRebuilt(partition uint16) {
 	r.node.sim.tracef("n%d has rebuilt partition %d", r.node.id, partition)
+	if r.node.sim.places.Seat(int(partition), r.node.id) == register.SeatW {
+		r.node.sim.watch.branch(branchRebuiltWitness)
+	} else {
+		r.node.sim.watch.branch(branchRebuiltData)
+	}
+	r.node.reached(momentRebuilt)
 	r.replica.PartitionRebuilt(partition)
 }
 
 // Copy satisfies repair.Joiner.
 func (r *routine) Copy(partition uint16, records []register.Hint, done func(error)) {
-	r.disk(done, func(done func(error)) { r.replica.Copy(partition, records, done) })
+	witness := len(records) > 0 && r.node.sim.places.Seat(int(partition), r.copiesFrom) == register.SeatW
+	r.disk(done, func(done func(error)) {
+		r.replica.Copy(partition, records, func(err error) {
+			if err == nil {
+				r.node.copied(records, witness)
+			}
+			done(err)
+		})
+	})
+}
+
+// copied takes down that the node holds what it copied.
+func (n *node) copied(records []register.Hint, fromWitness bool) {
+	for i := range records {
+		n.sim.oracle.holds(n.id, records[i].Record.Ballot)
+	}
+	switch {
+	case fromWitness:
+		n.sim.watch.branch(branchCopiedHints)
+	case len(records) > 0:
+		n.sim.watch.branch(branchCopiedFromData)
+	}
 }
 
 // Rebuilt satisfies repair.Joiner.
@@ -267,14 +299,17 @@ func (r *routine) ask(own replica.Life) []membership.Answer {
 			answers = append(answers, membership.Answer{Node: id, Err: errLate})
 		}
 	}
-	closed, left := false, len(answers)
+	closed, left, unheard := false, len(answers), s.chance(s.profile.aloof)
+	if unheard {
+		s.watch.fault(faultUnheard)
+	}
 	r.await(func(woken func()) {
 		for i := range answers {
 			a := &answers[i]
 			serve := func(peer *node, reply func(then func())) {
 				membership.Greet(peer.replica, n.id, own, func(w membership.Welcome, err error) {
 					reply(func() {
-						if !closed {
+						if !closed && !unheard {
 							a.Welcome, a.Err = w, err
 						}
 					})

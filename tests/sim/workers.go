@@ -44,13 +44,23 @@ func (n *node) hello() {
 // show shows a life to both peers and does what they call for.
 func (r *routine) show(own replica.Life) (busy bool, err error) {
 	n := r.node
-	n.copyDisk(own)
-	was := r.replica.Admitted()
+	n.keep(diskCopy{disk: n.disk.Clone(), life: r.replica.Life()})
+	was, before := r.replica.Admitted(), r.replica.Life()
 	answers := r.ask(own)
-	if answers[0].Err == nil && answers[1].Err == nil {
+	heard := 0
+	for _, a := range answers {
+		if a.Err == nil {
+			heard++
+		}
+	}
+	if heard == len(answers) {
 		n.told = own
+		n.reached(momentTold)
 	}
 	busy, err = membership.NewMember(n.id, r, r.replica, nil, discard).Take(answers)
+	if !r.stopped {
+		n.tookPart(before, was, heard, err)
+	}
 	if n.sim.out != nil {
 		n.sim.tracef("n%d said hello as %+v: %v", n.id, own, err)
 		if !was && r.replica.Admitted() {
@@ -58,6 +68,36 @@ func (r *routine) show(own replica.Life) (busy bool, err error) {
 		}
 	}
 	return busy, err
+}
+
+// tookPart checks that a node whose disk was lost takes part under a new
+// incarnation only, and notes what a hello led to.
+func (n *node) tookPart(before replica.Life, was bool, heard int, err error) {
+	w := &n.sim.watch
+	own := n.replica.Life()
+	switch admitted := n.replica.Admitted(); {
+	case !was && admitted:
+		n.votedIn = n.boots
+		n.reached(momentAdmitted)
+		if own.Incarnation <= n.lostAs {
+			n.sim.oracle.violate("n%d takes part as incarnation %d, of which the disk is lost", n.id, own.Incarnation)
+		}
+		switch {
+		case own.Joining:
+			w.branch(branchFenced)
+		case heard == 1:
+			w.branch(branchAdmittedByOne)
+		default:
+			w.branch(branchAdmittedByBoth)
+		}
+	case own.Incarnation > before.Incarnation && own.Joining:
+		w.branch(branchRejoined)
+		n.reached(momentRejoined)
+	case own.Incarnation > before.Incarnation:
+		w.branch(branchFormed)
+	case err != nil && !errors.Is(err, membership.ErrLostDisk):
+		w.branch(branchWaits)
+	}
 }
 
 // rebuild brings back what a lost disk held.
@@ -71,15 +111,29 @@ func (n *node) rebuild() {
 		for r.replica.Life().Joining && !r.stopped {
 			if _, err := worker.Step(context.Background()); err != nil && !r.stopped {
 				n.sim.tracef("n%d rebuilds: %v", n.id, err)
+				n.sim.watch.branch(rebuildWaits(err))
 				r.await(func(woken func()) { n.sim.after(n.sim.spread(millisecond), woken) })
 			}
 		}
 		if !r.stopped {
 			n.rebuilding = false
 			n.sim.tracef("n%d is whole", n.id)
+			n.sim.watch.branch(branchWhole)
 			n.sim.after(1, n.hello)
 		}
 	})
+}
+
+func rebuildWaits(err error) branch {
+	switch {
+	case errors.Is(err, errLate) || errors.Is(err, errGone):
+		return branchRebuildRetried
+	case errors.Is(err, replica.ErrReadOnly):
+		return branchRebuildWaitsForRoom
+	case errors.Is(err, replica.ErrChecksum):
+		return branchRebuildMeetsDamage
+	}
+	return branchDiffers
 }
 
 // collect looks for tombstones that can be dropped.
@@ -121,6 +175,7 @@ func (n *node) compare() {
 		}
 		if found := worker.Found.Load(); found > 0 {
 			n.sim.tracef("n%d found %d differences", n.id, found)
+			n.sim.watch.branch(branchHealed)
 			// Hints wait for long at the moment when the time of faults ends.
 			if n.sim.profile.calm && healed == n.sim.healed {
 				n.sim.oracle.violate("anti-entropy found %d differences though nothing was wrong", found)
@@ -128,6 +183,9 @@ func (n *node) compare() {
 		}
 		if !r.stopped {
 			n.comparing = false
+			if worker.Passes.Load() > 0 && worker.Found.Load() == 0 {
+				n.sim.watch.branch(branchTreesSame)
+			}
 		}
 	})
 }
@@ -135,7 +193,7 @@ func (n *node) compare() {
 // troubled reports whether the node is down, or not whole, or runs on a disk of
 // which a peer may yet say that it is an old copy, or that holds a damaged record.
 func (n *node) troubled() bool {
-	if !n.up || !n.replica.Admitted() || n.replica.Life().Joining || n.rots() {
+	if !n.up || n.failing || !n.replica.Admitted() || n.replica.Life().Joining || n.rots() {
 		return true
 	}
 	if n.exchanged {

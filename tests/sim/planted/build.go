@@ -1,9 +1,16 @@
-package sim_test
+// Package planted holds bugs: rules of the protocol, each left out of a copy of the
+// code that keeps it. The simulator must find every one.
+//
+// Invariant: the code itself knows nothing of it. Copies replace it while a binary
+// with every bug is built, and one variable of the environment says which of them is
+// in force.
+package planted
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"flag"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,91 +18,85 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"testing"
-
-	"github.com/stretchr/testify/require"
-
-	"github.com/dyad-db/dyad/tests/sim"
 )
 
-var (
-	allBugsFlag = flag.Bool("sim.allbugs", false, "look for the planted bugs that take long, too")
-	bugFlag     = flag.String("sim.bug", "", "look for this planted bug only")
-	bugRunsFlag = flag.Int("sim.bugruns", 400_000, "give a planted bug up after so many runs")
-)
+// Plant is a bug: a rule of the protocol left out of the code that it stands in.
+type Plant struct {
+	Name  string
+	What  string
+	Rule  int  // its number among the rules that docs/CORRECTNESS.md lists; 0 for a bug of our own
+	Slow  bool // takes too many runs to be looked for with all other tests
+	edits []edit
+}
 
-// plantVariable names the bug that is in force in a build with all of them.
-const plantVariable = "DYAD_SIM_PLANTED"
+// edit replaces old, which must stand in the file exactly once, after the edits of
+// the plants before. All go into one build: PLANTED in new is true only when this
+// plant is the one in force.
+type edit struct{ file, old, new string }
 
-const plantedSource = `package register
+// variable names the bug that is in force in a build with all of them.
+const variable = "DYAD_SIM_PLANTED"
+
+const source = `package register
 
 import "os"
 
-var planted = os.Getenv("` + plantVariable + `")
+var planted = os.Getenv("` + variable + `")
 
 // Planted reports whether the bug of that name is in force.
 func Planted(name string) bool { return planted == name }
 `
 
-// TestPlantedBugs leaves one rule after the other out of a copy of the code, and
-// expects the simulator to find each. The code itself has no switch for it: the
-// copies replace it when the planted test binary is built.
-func TestPlantedBugs(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a test binary and runs it some dozen times")
+// Hunter is a simulator with every bug.
+type Hunter struct{ binary string }
+
+// Build builds one in dir, from the module's sources at root.
+func Build(ctx context.Context, root, dir string) (*Hunter, error) {
+	sources, err := plantAll(root)
+	if err != nil {
+		return nil, err
 	}
-	binary := buildPlanted(t)
-	for _, p := range plants {
-		if *bugFlag != "" && p.name != *bugFlag || p.slow && !*allBugsFlag && *bugFlag == "" {
-			continue
+	replace := map[string]string{}
+	for file, text := range sources {
+		copied := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
+		if err := os.WriteFile(copied, text, 0o600); err != nil {
+			return nil, err
 		}
-		t.Run(p.name, func(t *testing.T) {
-			seed, runs := hunt(t, binary, p.name)
-			t.Logf("%s: found by seed %d after %d runs", p.what, seed, runs)
-			require.Empty(t, sim.Run(seed, nil).Violations, "the seed must be good without the bug")
-		})
+		replace[filepath.Join(root, file)] = copied
 	}
+	overlay := filepath.Join(dir, "overlay.json")
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(overlay, list, 0o600); err != nil {
+		return nil, err
+	}
+	binary := filepath.Join(dir, "sim")
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", binary, "./tests/sim/cmd/sim")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the simulator with all bugs: %w\n%s", err, out)
+	}
+	return &Hunter{binary}, nil
 }
 
-var (
-	badSeed = regexp.MustCompile(`seed (\d+) is bad`)
-	runsOf  = regexp.MustCompile(`: (\d+) runs in`)
-)
-
-// hunt runs the planted binary until a seed shows the bug.
-func hunt(t *testing.T, binary, name string) (seed uint64, runs int) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^TestSim$", "-test.v",
-		"-test.cpu="+strconv.Itoa(parallelism()), fmt.Sprintf("-sim.seeds=%d", *bugRunsFlag))
-	cmd.Env = append(os.Environ(), plantVariable+"="+name)
-	out, err := cmd.CombinedOutput()
-	bad, count := badSeed.FindSubmatch(out), runsOf.FindSubmatch(out)
-	require.Error(t, err, "not found in %d runs", *bugRunsFlag)
-	require.NotNil(t, bad, "the run failed for another reason:\n%s", out)
-	seed, err = strconv.ParseUint(string(bad[1]), 10, 64)
-	require.NoError(t, err)
-	if count != nil {
-		runs, err = strconv.Atoi(string(count[1]))
-		require.NoError(t, err)
-	}
-	return seed, runs
-}
-
-// buildPlanted builds this package's test binary from sources with every plant.
-func buildPlanted(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	require.NoError(t, err)
-	sources := map[string][]byte{"pkg/register/planted.go": []byte(plantedSource)}
-	for _, p := range plants {
+// plantAll returns the sources that change, with every bug in them.
+func plantAll(root string) (map[string][]byte, error) {
+	sources := map[string][]byte{"pkg/register/planted.go": []byte(source)}
+	for _, p := range All() {
 		for _, e := range p.edits {
 			if sources[e.file] == nil {
-				sources[e.file], err = os.ReadFile(filepath.Join(root, e.file))
-				require.NoError(t, err)
+				text, err := os.ReadFile(filepath.Join(root, e.file))
+				if err != nil {
+					return nil, err
+				}
+				sources[e.file] = text
 			}
-			require.Equal(t, 1, bytes.Count(sources[e.file], []byte(e.old)),
-				"%s: the rule that %q leaves out no longer stands there as %q; bring the plant up to date", e.file, p.name, e.old)
-			inForce := fmt.Sprintf("Planted(%q)", p.name)
+			if n := bytes.Count(sources[e.file], []byte(e.old)); n != 1 {
+				return nil, fmt.Errorf("%s: what %q leaves out stands there %d times, not once, as %q; bring the bug up to date", e.file, p.Name, n, e.old)
+			}
+			inForce := fmt.Sprintf("Planted(%q)", p.Name)
 			if !strings.HasPrefix(e.file, "pkg/register/") {
 				inForce = "register." + inForce
 			}
@@ -103,19 +104,37 @@ func buildPlanted(t *testing.T) string {
 			sources[e.file] = bytes.Replace(sources[e.file], []byte(e.old), []byte(text), 1)
 		}
 	}
-	dir := t.TempDir()
-	replace := map[string]string{}
-	for file, source := range sources {
-		copied := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
-		require.NoError(t, os.WriteFile(copied, source, 0o600))
-		replace[filepath.Join(root, file)] = copied
+	return sources, nil
+}
+
+// Found is what came of a hunt.
+type Found struct {
+	Seed uint64 // the first that shows the bug; 0 if none did
+	Bad  int    // how many do
+	Runs int
+}
+
+var (
+	badSeed = regexp.MustCompile(`(?m)^seed (\d+) is bad, found after \d+ runs$`)
+	allRuns = regexp.MustCompile(`(?m)^seeds \d+ to \d+: (\d+) runs in .* a second, (\d+) bad$`)
+)
+
+// Hunt runs the simulator with one bug in force, with the arguments given, until a
+// seed shows it or the arguments end it.
+func (h *Hunter) Hunt(ctx context.Context, name string, args ...string) (Found, error) {
+	cmd := exec.CommandContext(ctx, h.binary, args...)
+	cmd.Env = append(os.Environ(), variable+"="+name)
+	out, err := cmd.Output()
+	seed, all := badSeed.FindSubmatch(out), allRuns.FindSubmatch(out)
+	if all == nil || (seed == nil) != (err == nil) {
+		return Found{}, fmt.Errorf("the simulator ended without a verdict: %w\n%s", err, out)
 	}
-	overlay := filepath.Join(dir, "overlay.json")
-	list, err := json.Marshal(map[string]any{"Replace": replace})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(overlay, list, 0o600))
-	binary := filepath.Join(dir, "planted.test")
-	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", overlay, "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return binary
+	var f Found
+	var errs [3]error
+	f.Runs, errs[0] = strconv.Atoi(string(all[1]))
+	f.Bad, errs[1] = strconv.Atoi(string(all[2]))
+	if seed != nil {
+		f.Seed, errs[2] = strconv.ParseUint(string(seed[1]), 10, 64)
+	}
+	return f, errors.Join(errs[:]...)
 }

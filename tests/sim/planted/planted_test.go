@@ -1,0 +1,66 @@
+package planted_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyad-db/dyad/tests/sim"
+	"github.com/dyad-db/dyad/tests/sim/planted"
+)
+
+// tries bounds the runs in which a bug is looked for that isn't a slow one.
+const tries = "60000"
+
+// TestPlantedBugs expects the simulator to find each bug that shows soon; make
+// sim-bugs looks for all of them.
+func TestPlantedBugs(t *testing.T) {
+	hunter := build(t)
+	for _, p := range planted.All() {
+		if p.Slow {
+			continue
+		}
+		t.Run(p.Name, func(t *testing.T) {
+			f, err := hunter.Hunt(t.Context(), p.Name, "-runs", tries)
+			require.NoError(t, err)
+			require.NotZero(t, f.Seed, "not found in %d runs", f.Runs)
+			t.Logf("%s: found by seed %d after %d runs", p.What, f.Seed, f.Runs)
+			require.Empty(t, sim.Run(f.Seed, nil).Violations, "the seed must be good without the bug")
+		})
+	}
+}
+
+// Every run must show that one acceptor is no quorum.
+func TestBrokenQuorumAlwaysFails(t *testing.T) {
+	f, err := build(t).Hunt(t.Context(), "quorum-of-one", "-runs", "300", "-all")
+	require.NoError(t, err)
+	require.Equal(t, 300, f.Runs)
+	require.Equal(t, f.Runs, f.Bad)
+}
+
+// Rules 15 and 16 are about a write in one round trip, which is not built.
+func TestEveryRuleIsLeftOutOnce(t *testing.T) {
+	left := map[int]bool{}
+	names := map[string]bool{}
+	for _, p := range planted.All() {
+		require.False(t, names[p.Name], "two bugs are called %s", p.Name)
+		names[p.Name] = true
+		left[p.Rule] = true
+	}
+	for rule := range 17 + 1 {
+		require.Equal(t, rule != 15 && rule != 16, left[rule], "rule %d", rule)
+	}
+}
+
+func build(t *testing.T) *planted.Hunter {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds a simulator and runs it some dozen times")
+	}
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	require.NoError(t, err)
+	hunter, err := planted.Build(t.Context(), root, t.TempDir())
+	require.NoError(t, err)
+	return hunter
+}
