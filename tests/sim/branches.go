@@ -78,7 +78,6 @@ const (
 	branchDiffers
 	branchRebuildRetried
 	branchRebuildWaitsForRoom
-	branchRebuildMeetsDamage
 	branchWhole
 
 	branchMended
@@ -109,7 +108,7 @@ func (b branch) String() string {
 		"cluster formed", "admitted by one peer", "admitted by both peers", "waits for a peer", "blank disk rejoins",
 		"old copy set aside", "fenced by both peers", "rebuild: copied from the data replica",
 		"rebuild: copied hints", "data replica rebuilt", "witness rebuilt", "rebuild: the data replicas differ",
-		"rebuild: tried again", "rebuild: waits for room", "rebuild: waits for a damaged record", "node whole again", "damaged record mended", "damaged state written anew", "damaged state met at a start",
+		"rebuild: tried again", "rebuild: waits for room", "node whole again", "damaged record mended", "damaged state written anew", "damaged state met at a start",
 		"silent: the disk fails",
 	}[b]
 }

@@ -2,8 +2,8 @@ package sim
 
 import "errors"
 
-// moment is a step of the protocol right after which a node may crash: what it
-// has just told others must not rest on what it has yet to do.
+// moment is a step of the protocol right after which a fault may strike its node:
+// what it has just told others must not rest on what it has yet to do.
 type moment uint8
 
 // The moments; each run draws one.
@@ -13,6 +13,7 @@ const (
 	momentAdmitted         // it may answer
 	momentRejoined         // it took a new incarnation
 	momentRebuilt          // a partition was rebuilt
+	momentPromised         // it said yes to a prepare
 	momentAccepted         // it said yes to an accept
 	momentForgot           // it forgot hints
 	momentCollected        // it dropped a tombstone, or was barred
@@ -28,11 +29,40 @@ func (n *node) reached(m moment) {
 	}
 	alive := n.alive()
 	n.sim.after(1+n.sim.rng.Int64N(50), func() {
-		if alive() && n.sim.mayFail(n) {
-			n.sim.watch.fault(faultAtPoint)
-			n.crash(n.sim.chance(n.sim.profile.wipes))
+		if alive() {
+			n.strike()
 		}
 	})
+}
+
+// maybeRelapse has the node go down again, right after it started.
+func (n *node) maybeRelapse() {
+	s := n.sim
+	if !s.chance(s.profile.relapse) {
+		return
+	}
+	alive := n.alive()
+	s.after(s.rng.Int64N(4*millisecond), func() {
+		if alive() && s.mayFail(n) {
+			s.watch.fault(faultRelapse)
+			n.crash(s.chance(s.profile.wipes))
+		}
+	})
+}
+
+// strike has the node crash, or its disk flip a bit, or promises pushed out, as far as
+// this run knows such faults.
+func (n *node) strike() {
+	s, p := n.sim, &n.sim.profile
+	switch {
+	case p.flood && s.chance(50):
+		n.flood()
+	case p.rot > 0 && s.chance(30):
+		s.rotAt(n)
+	case s.mayFail(n):
+		s.watch.fault(faultAtPoint)
+		n.crash(s.chance(p.wipes))
+	}
 }
 
 // trouble counts the nodes that are down, and those that are in trouble at all.

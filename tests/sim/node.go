@@ -79,6 +79,7 @@ func (n *node) start() {
 	n.sim.tracef("n%d started, boot %d", n.id, n.boots)
 	n.sim.after(1, n.hello)
 	n.sim.after(n.sim.spread(200), n.handOff)
+	n.maybeRelapse()
 }
 
 // open starts the replica on the node's disk.
@@ -202,6 +203,8 @@ func (n *node) served(requests []register.Request, replies []register.Reply) {
 		n.sim.oracle.holds(n.id, register.Max(r.Record.Ballot, r.Held)) // a crash may have kept what it never answered
 		switch {
 		case !yes:
+		case q.Kind == register.KindPrepare:
+			n.reached(momentPromised)
 		case q.Kind == register.KindAccept && !again:
 			n.reached(momentAccepted)
 		case q.Kind == register.KindCollect || q.Kind == register.KindBar:

@@ -35,8 +35,9 @@ type profile struct {
 	wipes    chance // that a node that went down comes back with a blank or an old disk
 	second   chance // that another node goes down while one is being rebuilt
 	failing  chance // that a disk fails its writes for a while before its node goes down
-	fatal    moment // after which a node may crash at once
+	fatal    moment // after which a fault may strike a node at once
 	fatality chance // that it does
+	relapse  chance // that a node goes down again soon after it started
 	aloof    chance // that a hello gets no answer
 	hello    int64  // mean time between two hellos of a node
 	collect  int64  // mean time between two looks for tombstones
@@ -101,6 +102,9 @@ func draw(r *rand.Rand) profile {
 	default:
 		p.swarm(r)
 	}
+	if p.hour > 0 && r.IntN(2) == 0 { // such a clock alone puts no gateway out of service
+		p.wipes, p.rot, p.jumps = 0, 0, 0
+	}
 	if !p.calm {
 		p.full = pick(r, 0, 0, millisecond, 4*millisecond, 20*millisecond)
 	}
@@ -132,7 +136,7 @@ func (p *profile) hot(r *rand.Rand) {
 	p.think = pick[int64](r, 20, 200, 1000)
 	p.handoff = pick[int64](r, 200, 1000, 4000)
 	p.stray = pick[chance](r, 10, 30, 60)
-	p.flood = r.IntN(40) == 0
+	p.flood = r.IntN(20) == 0
 	p.rots(r)
 	p.points(r)
 }
@@ -224,6 +228,9 @@ func (p *profile) swarm(r *rand.Rand) {
 	}
 	if some() {
 		p.wipes, p.second = pick[chance](r, 30, 100), pick[chance](r, 0, 30)
+		if some() { // back and rebuilt while messages of before are still under way
+			p.latency, p.sync, p.away = 50, 20, 50
+		}
 	}
 	if r.IntN(8) == 0 {
 		p.maxDown = 3
@@ -238,7 +245,7 @@ func (p *profile) swarm(r *rand.Rand) {
 	if some() {
 		p.eager = pick[int64](r, 100, 400, 1000)
 	}
-	p.flood = r.IntN(40) == 0
+	p.flood = r.IntN(20) == 0
 	if some() {
 		p.rots(r)
 	}
@@ -268,6 +275,7 @@ func (p *profile) clocks(r *rand.Rand, some func() bool) {
 func (p *profile) points(r *rand.Rand) {
 	p.failing = pick[chance](r, 0, 0, 20)
 	p.aloof = pick[chance](r, 0, 0, 20, 60)
+	p.relapse = pick[chance](r, 0, 0, 20, 60)
 	if r.IntN(2) == 0 {
 		p.fatal, p.fatality = moment(1+r.IntN(int(moments)-1)), pick[chance](r, 2, 10, 30)
 	}

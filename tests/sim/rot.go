@@ -10,8 +10,9 @@ import (
 )
 
 // rotOne flips a bit on a node's disk, while no other node is in trouble.
-func (s *sim) rotOne() {
-	n := s.nodes[s.rng.IntN(len(s.nodes))]
+func (s *sim) rotOne() { s.rotAt(s.nodes[s.rng.IntN(len(s.nodes))]) }
+
+func (s *sim) rotAt(n *node) {
 	for _, other := range s.nodes {
 		if other != n && other.troubled() {
 			return
@@ -71,9 +72,9 @@ func (n *node) rots() bool {
 	return there
 }
 
-// scrub reads all that the node holds, once.
+// scrub reads all that the node holds, once, unless there is nothing to be found.
 func (n *node) scrub() {
-	if !n.up {
+	if !n.up || len(n.rotten) == 0 {
 		return
 	}
 	worker := repair.NewScrub(n.sim.places, n.replica)

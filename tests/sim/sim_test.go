@@ -17,7 +17,7 @@ const seeds = 4000
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	debug.SetGCPercent(400) // runs are short and leave nothing behind
+	debug.SetGCPercent(2000) // runs are short and leave nothing behind
 	os.Exit(m.Run())
 }
 

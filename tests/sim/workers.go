@@ -130,8 +130,6 @@ func rebuildWaits(err error) branch {
 		return branchRebuildRetried
 	case errors.Is(err, replica.ErrReadOnly):
 		return branchRebuildWaitsForRoom
-	case errors.Is(err, replica.ErrChecksum):
-		return branchRebuildMeetsDamage
 	}
 	return branchDiffers
 }

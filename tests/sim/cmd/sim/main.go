@@ -20,7 +20,7 @@ func main() {
 	base := flag.Uint64("base", 0, "the first seed to explore; 0 draws one")
 	all := flag.Bool("all", false, "go on after a bad seed")
 	flag.Parse()
-	debug.SetGCPercent(400) // runs are short and leave nothing behind
+	debug.SetGCPercent(2000) // runs are short and leave nothing behind
 	if *seed != 0 {
 		os.Exit(replay(*seed))
 	}
