@@ -27,6 +27,9 @@ func (n *node) reached(m moment) {
 	if m != p.fatal || !n.sim.chance(p.fatality) {
 		return
 	}
+	if n.sim.chance(20) {
+		n = n.sim.nodes[n.sim.rng.IntN(len(n.sim.nodes))] // another one, which relies on it
+	}
 	alive := n.alive()
 	n.sim.after(1+n.sim.rng.Int64N(50), func() {
 		if alive() {
@@ -34,6 +37,9 @@ func (n *node) reached(m moment) {
 		}
 	})
 }
+
+// maxFloods bounds how often a run has promises pushed out, each of which is work.
+const maxFloods = 8
 
 // maybeRelapse has the node go down again, right after it started.
 func (n *node) maybeRelapse() {
@@ -55,7 +61,7 @@ func (n *node) maybeRelapse() {
 func (n *node) strike() {
 	s, p := n.sim, &n.sim.profile
 	switch {
-	case p.flood && s.chance(50):
+	case p.flood && s.floods < maxFloods && s.chance(50):
 		n.flood()
 	case p.rot > 0 && s.chance(30):
 		s.rotAt(n)

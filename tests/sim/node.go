@@ -267,6 +267,7 @@ func (n *node) flood() {
 		return
 	}
 	partition := uint16(n.sim.rng.IntN(n.sim.profile.partitions))
+	n.sim.floods++
 	n.sim.watch.fault(faultFlood)
 	n.sim.tracef("n%d gets prepares for %d other keys of partition %d", n.id, register.MaxPromises, partition)
 	p := n.sim.newProposer(&n.clock)

@@ -279,6 +279,9 @@ func (p *profile) points(r *rand.Rand) {
 	if r.IntN(2) == 0 {
 		p.fatal, p.fatality = moment(1+r.IntN(int(moments)-1)), pick[chance](r, 2, 10, 30)
 	}
+	if p.flood && r.IntN(2) == 0 {
+		p.fatal, p.fatality = momentPromised, 30
+	}
 	if p.away == 0 {
 		p.away = millisecond
 	}

@@ -26,6 +26,7 @@ const (
 	maxEvents  = 400_000            // a run takes some thousand
 	longestRun = 600 * second       // of virtual time
 	settleRuns = 40                 // passes after healing until no hint is left
+	joinRuns   = 12                 // and until every node is whole
 )
 
 // Result is what came of a run.
@@ -58,6 +59,7 @@ type sim struct {
 	oracle   oracle
 	watch    watch
 	furthest int64 // how far ahead a clock ever was
+	floods   int
 	events   int
 	out      io.Writer // of the trace, or nil
 	sends    int       // numbered in the trace
@@ -166,7 +168,7 @@ func (s *sim) rejoin() {
 		if troubled == 0 && pass > 1 {
 			return
 		}
-		if pass == settleRuns {
+		if pass == joinRuns {
 			s.oracle.violate("%d nodes are not whole after %d passes", troubled, pass)
 			return
 		}

@@ -388,7 +388,6 @@ func All() []Plant {
 		{
 			Name:  "only-last-start-compared",
 			What:  "an old copy of a disk that was started often enough looks like the disk",
-			Slow:  true,
 			edits: []edit{{identityGo, `o.Boots <= l.Boots && l`, `(o.Boots == l.Boots || !PLANTED) && o.Boots <= l.Boots && l`}},
 		},
 		{
@@ -444,7 +443,6 @@ func All() []Plant {
 		},
 		{
 			Name: "damaged-copied-below-bar", What: "a rebuild replaces a damaged record by an older copy",
-			Slow:  true,
 			edits: []edit{{damageGo, `	if rec.Ballot.Less(bar) {`, `	if rec.Ballot.Less(bar) && !PLANTED {`}},
 		},
 		{
@@ -479,22 +477,6 @@ func All() []Plant {
 			}
 			return known.Incarnation + 1
 		}()}`}},
-		},
-		{
-			Name: "fence-of-one-peer", What: "the floor of a rebuilt disk follows one peer's fence only",
-			edits: []edit{
-				{decideGo, `fences[i] = register.Max(fences[i], p.Fences[i])`, `if !PLANTED {
-				fences[i] = register.Max(fences[i], p.Fences[i])
-			}`},
-			},
-		},
-		{
-			Name: "forgets-while-joining", What: "the witness forgets hints while a disk of the group is being rebuilt",
-			edits: []edit{{acceptorGo, `a.group.Disks != disks || a.group.AnyJoining() {`, `a.group.Disks != disks || a.group.AnyJoining() && !PLANTED {`}},
-		},
-		{
-			Name: "forgets-for-other-disks", What: "the witness forgets hints that were delivered to disks lost since",
-			edits: []edit{{acceptorGo, `a.group.Disks != disks || a`, `a.group.Disks != disks && !PLANTED || a`}},
 		},
 		{
 			Name: "bar-over-hint", What: "the witness lets a tombstone go while it holds a hint for the key",
