@@ -29,14 +29,17 @@ func TestErrors(t *testing.T) {
 		fault := faults[s.rand.IntN(len(faults))]
 		trace := filepath.Join(t.TempDir(), "trace")
 		f := l.live(t, nil, injecting(fault.calls, fmt.Sprintf("error=%s:when=%d", fault.errno, fault.draw(s.rand)), trace)...)
-		return f, l.failed(f, where(trace, "(INJECTED)"), fault.errno)
+		return f, l.failed(f, where(trace, "(INJECTED)", l.dir), fault.errno)
 	})
 }
 
-// rangeCall starts to write early what a sync will wait for. RocksDB tries on each
-// new file whether there is such a call; as Debian builds it, it asserts that it
-// does not fail, and the process aborts.
-const rangeCall = "sync_file_range"
+// As Debian builds RocksDB it asserts, and the process aborts, where it tries on
+// each new file whether there is this call, which starts to write early what a
+// sync will wait for; and where its own LOG can't be written.
+const (
+	rangeCall = "sync_file_range"
+	logCall   = "write LOG"
+)
 
 // failed judges how a writer took the failure of a call, "" if none failed.
 func (l *lineage) failed(f life, call, errno string) string {
@@ -48,7 +51,7 @@ func (l *lineage) failed(f life, call, errno string) string {
 		outcome = "it did not open"
 	case f.closed:
 		outcome = "it went on"
-	case strings.HasPrefix(call, rangeCall):
+	case strings.HasPrefix(call, rangeCall), call == logCall:
 		outcome = "it aborted"
 	}
 	switch {

@@ -43,7 +43,7 @@ func TestKills(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace")
 			when := classes[c].draw(s.rand)
 			f = l.live(t, nil, injecting(classes[c].calls, fmt.Sprint("signal=KILL:when=", when), trace)...)
-			kind = where(trace, "= ?")
+			kind = where(trace, "= ?", l.dir)
 		} else {
 			after := s.rand.IntN(stepsPerLife)
 			f = l.live(t, func(acked int) bool { return acked > after })
