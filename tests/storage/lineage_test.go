@@ -169,11 +169,14 @@ func (l *lineage) judge(found int, has map[string]string) {
 	}
 }
 
-// undisturbed runs a writer to whom nothing happens: it must find all, and go on.
+// undisturbed runs writers to whom nothing happens: the first must find all, and go
+// on, and the second what the first has acknowledged.
 func (l *lineage) undisturbed(t *testing.T) {
 	t.Helper()
-	f := l.live(t, nil)
-	if !f.closed || f.acked == 0 {
-		l.finding("undisturbed, it did not go on: refused %q, failed %v, %d acknowledged, exit code %d, %s", f.refused, f.failed, f.acked, f.exitCode, f.stderr)
+	for range 2 {
+		f := l.live(t, nil)
+		if !f.closed || f.acked == 0 {
+			l.finding("undisturbed, it did not go on: refused %q, failed %v, %d acknowledged, exit code %d, %s", f.refused, f.failed, f.acked, f.exitCode, f.stderr)
+		}
 	}
 }
