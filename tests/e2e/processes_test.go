@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -31,7 +33,12 @@ func TestPrograms(t *testing.T) {
 	const module = "github.com/dyad-db/dyad"
 	bin := proc.Build(t, "-tags", "nomsgpack", module+"/gateway/cmd/gateway", module+"/dbnode/cmd/dbnode")
 	t.Run("killed, they keep what was acknowledged", func(t *testing.T) { testKilled(t, startProcesses(t, bin)) })
-	t.Run("a failed sync ends the node", func(t *testing.T) { testFailedSync(t, startProcesses(t, bin)) })
+	t.Run("a failed sync ends the node", func(t *testing.T) {
+		for range size(t, "DYAD_NODE_ERRORS", 1) {
+			nth := 1 + rand.IntN(12) // 400 writes make that many in some thread
+			t.Run(strconv.Itoa(nth), func(t *testing.T) { testFailedSync(t, startProcesses(t, bin), nth) })
+		}
+	})
 	t.Run("no sync, no acknowledgement", func(t *testing.T) { testNoSync(t, startProcesses(t, bin)) })
 	t.Run("killed and corrupted, they are rebuilt", func(t *testing.T) { testCorrupted(t, startProcesses(t, bin)) })
 	t.Run("wrong starts are refused", func(t *testing.T) { testWrongStarts(t, startProcesses(t, bin)) })
