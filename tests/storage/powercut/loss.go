@@ -1,6 +1,9 @@
 package powercut
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // Loss is what a power cut does to changes that were not synced.
 type Loss int
@@ -31,30 +34,44 @@ func (d *Disk) After(loss Loss, r *rand.Rand) *Disk {
 	switch loss {
 	case LoseAll, losses:
 	case KeepHead:
-		head := r.IntN(len(d.wait) + 1)
-		for _, o := range d.wait[:head] {
+		for _, o := range head(d.wait, r) {
 			kept.apply(o)
 		}
-		if head < len(d.wait) && d.wait[head].kind == opWrite {
-			torn := d.wait[head]
-			torn.data = torn.data[:r.IntN(len(torn.data)+1)/sectorSize*sectorSize]
-			kept.apply(torn)
-		}
 	case KeepSome:
-		odds := r.Float64()
-		for _, o := range d.wait {
-			if o.kind == opWrite {
-				for _, page := range pages(o) {
-					if r.Float64() < odds {
-						kept.apply(page)
-					}
-				}
-			} else if r.Float64() < odds {
-				kept.apply(o)
-			}
+		for _, o := range some(d.wait, r) {
+			kept.apply(o)
 		}
 	}
 	return newDisk(kept, d.next)
+}
+
+// head returns the first of some changes; of the last, if it is a write, some
+// sectors alone.
+func head(all []op, r *rand.Rand) []op {
+	n := r.IntN(len(all) + 1)
+	if n == len(all) || all[n].kind != opWrite {
+		return all[:n]
+	}
+	torn := all[n]
+	torn.data = torn.data[:r.IntN(len(torn.data)+1)/sectorSize*sectorSize]
+	return append(slices.Clone(all[:n]), torn)
+}
+
+// some returns any of some changes, and any pages of writes.
+func some(all []op, r *rand.Rand) (kept []op) {
+	odds := r.Float64()
+	for _, o := range all {
+		parts := []op{o}
+		if o.kind == opWrite {
+			parts = pages(o)
+		}
+		for _, part := range parts {
+			if r.Float64() < odds {
+				kept = append(kept, part)
+			}
+		}
+	}
+	return kept
 }
 
 // pages splits a write at the bounds of pages.
