@@ -10,7 +10,7 @@ trap 'rm -f "$log"' EXIT
 targets=0 executions=0 findings=0
 while IFS=: read -r file target; do
   code=0
-  go test -tags nomsgpack -run '^$' -fuzz "^$target\$" -fuzztime "$1" "./${file%/*}" >"$log" 2>&1 || code=$?
+  go test -tags nomsgpack -run '^$' -fuzz "^$target\$" -fuzztime "$1" -fuzzminimizetime 100x "./${file%/*}" >"$log" 2>&1 || code=$?
   tried=$(sed -nE 's/.*execs: ([0-9]+).*/\1/p' "$log" | tail -n 1)
   kept=$(sed -nE 's/.*\(total: ([0-9]+)\).*/\1/p' "$log" | tail -n 1)
   printf '%-24s %-22s %9d executions, corpus of %d' "${file%/*}" "$target" "${tried:-0}" "${kept:-0}"

@@ -51,7 +51,6 @@ func FuzzDecodeRequests(f *testing.F) {
 		modest(t, len(data), func() { frame, err = wire.DecodeRequests(data) })
 		if err != nil {
 			require.ErrorIs(t, err, wire.ErrFrame)
-			require.Zero(t, frame)
 			return
 		}
 		require.LessOrEqual(t, cap(frame.Requests), len(data))
@@ -83,7 +82,6 @@ func FuzzDecodeReplies(f *testing.F) {
 		modest(t, len(data)+4*want, func() { got, err = wire.DecodeReplies(data, want) })
 		if err != nil {
 			require.ErrorIs(t, err, wire.ErrFrame)
-			require.Nil(t, got)
 			return
 		}
 		require.Len(t, got, want)
