@@ -74,6 +74,22 @@ drill: deps $(if $(filter compose%,$(drill)),images) ## run the drill NAME (comp
 	DYAD_DRILL=$(drill) DYAD_FOR=$(or $(FOR),$(WAIT)) DYAD_USERS=$(USERS) DYAD_DURATION=$(DURATION) DYAD_SEED=$(SEED) \
 	  $(gotest) -v -count=1 -timeout 6h -run '^TestDrill$$' ./tests/drills | $(tally) -v
 
+# The metamorphic test is part of the storage contract; whole nodes are among the tests of programs.
+.PHONY: storage
+storage: deps ## prove the store: HISTORIES=300, KILLS=300, ERRORS=100, CUTS=100, NODE_ERRORS=5, NODE_CUTS=5 rounds
+	{ failed=; \
+	  $(gotest) -v -count=1 -timeout 1h -run '^TestContract$$/^model$$' ./dbnode/store/rocks \
+	    -rapid.checks $(or $(HISTORIES),300) -rapid.steps 120 -rapid.seed $(or $(SEED),0) || failed=1; \
+	  DYAD_KILLS=$(or $(KILLS),300) DYAD_ERRORS=$(or $(ERRORS),100) DYAD_CUTS=$(or $(CUTS),100) DYAD_SEED=$(SEED) \
+	    $(gotest) -v -count=1 -timeout 1h ./tests/storage/... || failed=1; \
+	  DYAD_NODE_ERRORS=$(or $(NODE_ERRORS),5) DYAD_NODE_CUTS=$(or $(NODE_CUTS),5) \
+	    $(gotest) -v -count=1 -timeout 1h -run '^TestPrograms$$/(sync|power)' ./tests/e2e || failed=1; \
+	  [ -z "$$failed" ]; } | $(tally) -v
+
+.PHONY: fuzz
+fuzz: deps ## let each fuzz target look for bad inputs for DURATION (30s); prints executions and findings
+	@$(scripts)/fuzz.sh $(or $(DURATION),30s)
+
 .PHONY: images
 images: deps ## build the images; starts a Docker engine and makes the base images where there are none
 	@$(scripts)/docker-engine.sh

@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -165,47 +164,5 @@ func TestStoredRecordsRoundTrip(t *testing.T) {
 		state, err := decodeState(key, encodeState(key, d))
 		require.NoError(t, err)
 		require.Equal(t, d, state)
-	})
-}
-
-// FuzzDecodeRecord: no value makes it panic, and what it takes it writes again.
-func FuzzDecodeRecord(f *testing.F) {
-	key := recordKey(1, "key")
-	for _, r := range []register.Record{rec(1, "doc"), rec(1, ""), tombstone(2), {Ballot: ballot(3), Op: ballot(1), Doc: []byte("x")}} {
-		value := encodeRecord(key, r)
-		f.Add(value[:len(value)-checksumSize])
-	}
-	f.Add([]byte{})
-	f.Add([]byte{recordVersion})
-	f.Fuzz(func(t *testing.T, plain []byte) {
-		_, err := decodeRecord(key, plain)
-		if err == nil {
-			t.Log("the fuzzer found a checksum")
-		}
-		r, err := decodeRecord(key, seal(key, plain))
-		if err != nil {
-			require.False(t, errors.Is(err, ErrChecksum))
-			return
-		}
-		again, err := decodeRecord(key, encodeRecord(key, r))
-		require.NoError(t, err)
-		require.Equal(t, r, again)
-	})
-}
-
-// FuzzDecodeState is the same for an acceptor's state.
-func FuzzDecodeState(f *testing.F) {
-	key := stateKey(1)
-	value := encodeState(key, register.Durable{Floor: ballot(1), Horizon: 5})
-	f.Add(value[:len(value)-checksumSize])
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, plain []byte) {
-		_, _ = decodeState(key, plain)
-		d, err := decodeState(key, seal(key, plain))
-		if err != nil {
-			require.False(t, errors.Is(err, ErrChecksum))
-			return
-		}
-		require.Equal(t, seal(key, plain), encodeState(key, d))
 	})
 }

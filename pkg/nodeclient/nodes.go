@@ -24,10 +24,11 @@ func ParseNodes(list string) ([]Node, error) {
 			return nil, fmt.Errorf("node %q: want id=http://host:port", item)
 		}
 		u, err := url.Parse(address)
-		if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		address = strings.TrimRight(address, "/")
+		if err != nil || u.Host == "" || address != "http://"+u.Host { // all else would be dropped unsaid
 			return nil, fmt.Errorf("node %s: %q is no address of the form http://host:port", id, address)
 		}
-		nodes = append(nodes, Node{ID: id, URL: "http://" + u.Host})
+		nodes = append(nodes, Node{ID: id, URL: address})
 	}
 	slices.SortFunc(nodes, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
 	if len(nodes) != placement.Nodes {

@@ -31,6 +31,9 @@ func TestParseNodesRefuses(t *testing.T) {
 		"a=http://a,b=http://b,c=http://":             "node c",
 		"a=http://a,b=http://b,c=http://c/path":       "node c",
 		"a=http://a,b=http://b,c=http://c:x":          "node c",
+		"a=http://a,b=http://b,c=http://u:p@c:1":      "node c",
+		"a=http://a,b=http://b,c=http://c:1?x=1":      "node c",
+		"a=http://a,b=http://b,c=http://c%25d:1":      "node c",
 	} {
 		_, err := nodeclient.ParseNodes(list)
 		require.ErrorContains(t, err, why, list)

@@ -115,6 +115,7 @@ func homes() []home {
 	mains := []string{"gateway/cmd/...", "dbnode/cmd/...", "ctl/...", "tests/...", "pkg/service"}
 	return []home{
 		{imports: "github.com/linxGnu/grocksdb", in: []string{"dbnode/store/rocks"}, why: "RocksDB is a detail of one engine"},
+		{imports: "github.com/hanwen/go-fuse", in: []string{"tests/storage/powercut"}, why: "a mounted filesystem is for proofs alone"},
 		{imports: "C", in: []string{"dbnode/store/rocks"}, why: "cgo lives in one package, so that all else builds without it"},
 		{imports: "github.com/gin-gonic", in: []string{"gateway/api"}, why: "Gin is a detail of the gateway's API"},
 		{imports: "github.com/gin-contrib", in: []string{"gateway/api"}, why: "Gin is a detail of the gateway's API"},

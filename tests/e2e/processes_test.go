@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -30,8 +32,17 @@ type processes struct {
 func TestPrograms(t *testing.T) {
 	const module = "github.com/dyad-db/dyad"
 	bin := proc.Build(t, "-tags", "nomsgpack", module+"/gateway/cmd/gateway", module+"/dbnode/cmd/dbnode")
-	t.Run("killed, they keep what was acknowledged", func(t *testing.T) { testKilled(t, startProcesses(t, bin)) })
-	t.Run("a failed sync ends the node", func(t *testing.T) { testFailedSync(t, startProcesses(t, bin)) })
+	t.Run("killed, they keep what was acknowledged", func(t *testing.T) {
+		p := startProcesses(t, bin)
+		testCrashes(t, p, 2, p.killNodes, func() {})
+	})
+	t.Run("when the power is cut, they keep what was acknowledged", func(t *testing.T) { testPowerCuts(t, bin) })
+	t.Run("a failed sync ends the node", func(t *testing.T) {
+		for range size(t, "DYAD_NODE_ERRORS", 1) {
+			nth := 1 + rand.IntN(12) // 400 writes make that many in some thread
+			t.Run(strconv.Itoa(nth), func(t *testing.T) { testFailedSync(t, startProcesses(t, bin), nth) })
+		}
+	})
 	t.Run("no sync, no acknowledgement", func(t *testing.T) { testNoSync(t, startProcesses(t, bin)) })
 	t.Run("killed and corrupted, they are rebuilt", func(t *testing.T) { testCorrupted(t, startProcesses(t, bin)) })
 	t.Run("wrong starts are refused", func(t *testing.T) { testWrongStarts(t, startProcesses(t, bin)) })
@@ -41,6 +52,13 @@ func TestPrograms(t *testing.T) {
 func startProcesses(t *testing.T, bin string) *processes {
 	t.Helper()
 	p := &processes{bin: bin, dir: t.TempDir()}
+	p.start(t)
+	return p
+}
+
+// start starts all programs; the directories of their data may be there already.
+func (p *processes) start(t *testing.T) {
+	t.Helper()
 	addresses := proc.FreeAddresses(t, placement.Nodes+1)
 	for i, address := range addresses[:placement.Nodes] {
 		p.urls = append(p.urls, "http://"+address)
@@ -54,12 +72,13 @@ func startProcesses(t *testing.T, bin string) *processes {
 	p.gateway = proc.Start(t, p.dir, "gateway", filepath.Join(p.bin, "gateway"),
 		"--listen", addresses[placement.Nodes], "--nodes", p.nodes)
 	p.awaitReady()
-	return p
 }
 
 func (p *processes) flags(i int, address string) []string {
-	return []string{"--id", fmt.Sprint("db-", i), "--listen", address, "--nodes", p.nodes, "--data", filepath.Join(p.dir, fmt.Sprint("db-", i))}
+	return []string{"--id", fmt.Sprint("db-", i), "--listen", address, "--nodes", p.nodes, "--data", p.dataDir(i)}
 }
+
+func (p *processes) dataDir(i int) string { return filepath.Join(p.dir, fmt.Sprint("db-", i)) }
 
 func (p *processes) awaitReady() {
 	for i, node := range p.node {
@@ -68,23 +87,27 @@ func (p *processes) awaitReady() {
 	p.gateway.WaitOK(p.url + "/readyz")
 }
 
-// testKilled kills all nodes, with no warning,
-// in the middle of writing; what was acknowledged is there afterwards, each on
-// its two nodes.
-func testKilled(t *testing.T, p *processes) {
+func (p *processes) killNodes() {
+	for _, node := range p.node {
+		node.Kill()
+	}
+}
+
+// testCrashes lets all nodes crash, with no warning, in the middle of writing, and
+// starts them again when that is mended; what was acknowledged is there
+// afterwards, each on its two nodes.
+func testCrashes(t *testing.T, p *processes, rounds int, crash, mend func()) {
 	const perRound = 600
 	var mu sync.Mutex
 	acknowledged := map[string]restclient.User{}
 	client := restclient.New(patience, p.url)
 	defer client.Close()
-	for round := range 2 {
+	for round := range rounds {
 		begun := make(chan struct{})
-		var killing sync.WaitGroup
-		killing.Go(func() {
+		var crashing sync.WaitGroup
+		crashing.Go(func() {
 			<-begun
-			for _, node := range p.node {
-				node.Kill()
-			}
+			crash()
 		})
 		share(perRound, many(clients, client), func(i int, client *restclient.Client) {
 			if i == perRound/2 {
@@ -97,7 +120,8 @@ func testKilled(t *testing.T, p *processes) {
 				acknowledged[u.ID] = u
 			}
 		})
-		killing.Wait()
+		crashing.Wait()
+		mend()
 		for _, node := range p.node {
 			node.Start()
 		}
@@ -105,7 +129,7 @@ func testKilled(t *testing.T, p *processes) {
 	}
 	require.NotEmpty(t, acknowledged)
 	var ids []string
-	for round := range 2 {
+	for round := range rounds {
 		for i := range perRound {
 			id := fmt.Sprintf("u-%d-%d", round, i)
 			r := p.settle(t, client, id) // this brings together what an interrupted change left apart
@@ -117,7 +141,7 @@ func testKilled(t *testing.T, p *processes) {
 			}
 		}
 	}
-	t.Logf("%d of %d acknowledged, %d there", len(acknowledged), 2*perRound, len(ids))
+	t.Logf("%d crashes, %d of %d acknowledged, %d there", rounds, len(acknowledged), rounds*perRound, len(ids))
 	auditAtRest(t, p.url, p.urls, ids)
 }
 

@@ -47,14 +47,14 @@ func failSyncs(t *testing.T, pid int, when string) {
 	t.Cleanup(drained.Wait)
 }
 
-// testFailedSync: the node stops answering and ends, with words that tell why;
-// the others go on, and nothing that was acknowledged is missing, neither without
-// the node nor with it.
-func testFailedSync(t *testing.T, p *processes) {
+// testFailedSync makes the n-th sync of a thread of a node fail: the node stops
+// answering and ends, with words that tell why; the others go on, and nothing that
+// was acknowledged is missing, neither without the node nor with it.
+func testFailedSync(t *testing.T, p *processes, nth int) {
 	const writes = 400
 	client := restclient.New(patience, p.url)
 	defer client.Close()
-	failSyncs(t, p.node[1].PID(), "3")
+	failSyncs(t, p.node[1].PID(), strconv.Itoa(nth))
 	var mu sync.Mutex
 	acknowledged := map[string]restclient.User{}
 	share(writes, many(clients, client), func(i int, client *restclient.Client) {
@@ -84,7 +84,7 @@ func testFailedSync(t *testing.T, p *processes) {
 	p.node[1].Start()
 	p.awaitReady()
 	ids := all()
-	t.Logf("%d of %d acknowledged, %d there", len(acknowledged), writes, len(ids))
+	t.Logf("sync %d failed: %d of %d acknowledged, %d there", nth, len(acknowledged), writes, len(ids))
 	auditAtRest(t, p.url, p.urls, ids)
 }
 

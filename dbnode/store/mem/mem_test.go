@@ -16,14 +16,16 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(*testing.T) storetest.Harness {
-		disk := mem.NewDisk()
-		return storetest.Harness{
-			Open:  func() (store.Store, error) { return mem.Open(disk) },
-			Crash: disk.Crash,
-			Break: func() { disk.Break(errors.New("disk full")) },
-		}
-	})
+	storetest.Run(t, func(*testing.T) storetest.Harness { return medium(mem.NewDisk()) })
+}
+
+func medium(disk *mem.Disk) storetest.Harness {
+	return storetest.Harness{
+		Open:  func() (store.Store, error) { return mem.Open(disk) },
+		Crash: disk.Crash,
+		Break: func() { disk.Break(errors.New("disk full")) },
+		Copy:  func() (storetest.Harness, error) { return medium(disk.Clone()), nil },
+	}
 }
 
 func put(key, value string) []store.Op {

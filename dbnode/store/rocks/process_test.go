@@ -1,14 +1,11 @@
 package rocks
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,8 +29,6 @@ func TestMain(m *testing.M) {
 		m.Run()
 	case "open":
 		childOpen(dir)
-	case "write":
-		childWrite(dir)
 	case "fill":
 		childFill(dir)
 	}
@@ -72,72 +67,6 @@ func TestOpenRefusesWhatAnotherProcessHasOpen(t *testing.T) {
 }
 
 func recordKey(n int) string { return fmt.Sprintf("%09d", n) }
-
-// childWrite writes numbered records on and on, a bounded number of them under
-// way, and prints each number once its record is durable. It starts after the
-// last one that is there.
-func childWrite(dir string) {
-	s, err := Open(dir)
-	if err != nil {
-		panic(err)
-	}
-	next := 0
-	err = s.Scan(nil, nil, func(_, _ []byte) bool { next++; return true })
-	if err != nil {
-		panic(err)
-	}
-	value := strings.Repeat("v", 2000)
-	underWay := make(chan struct{}, 100)
-	for n := next; ; n++ {
-		underWay <- struct{}{}
-		s.Write(put(recordKey(n), value), func(err error) {
-			if err != nil {
-				panic(err)
-			}
-			fmt.Fprintln(os.Stdout, n)
-			<-underWay
-		})
-	}
-}
-
-// TestKill kills a writing process again and again at a random moment, some of
-// them in the midst of a flush or compaction, and misses no acknowledged record.
-func TestKill(t *testing.T) {
-	dir := t.TempDir()
-	present := 0
-	for range 5 {
-		cmd := child(t, "write", dir)
-		stdout, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		killAfter := rand.IntN(8000)
-		acknowledged := present
-		lines := bufio.NewScanner(stdout)
-		for n := 0; lines.Scan(); n++ {
-			number, err := strconv.Atoi(lines.Text())
-			require.NoError(t, err)
-			require.Equal(t, acknowledged, number, "acknowledged in order")
-			acknowledged++
-			if n == killAfter {
-				require.NoError(t, cmd.Process.Kill())
-			}
-		}
-		require.NoError(t, lines.Err())
-		var exit *exec.ExitError
-		require.ErrorAs(t, cmd.Wait(), &exit)
-		require.Equal(t, syscall.SIGKILL, exit.Sys().(syscall.WaitStatus).Signal())
-
-		s := open(t, dir)
-		got := keys(t, s)
-		require.GreaterOrEqual(t, len(got), acknowledged, "an acknowledged record is lost")
-		for i, key := range got {
-			require.Equal(t, recordKey(i), key, "a record before it is lost")
-		}
-		require.NoError(t, s.Close())
-		t.Logf("killed after %d: %d acknowledged, %d present", killAfter, acknowledged, len(got))
-		present = len(got)
-	}
-}
 
 // childFill writes until no file may grow further, as on a full disk, and on
 // from there. It prints how many writes were acknowledged before the first

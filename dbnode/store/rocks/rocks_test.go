@@ -19,28 +19,54 @@ import (
 
 func TestContract(t *testing.T) {
 	fewerChecks(t)
-	storetest.Run(t, func(t *testing.T) storetest.Harness {
-		dir := t.TempDir()
-		var open *Store
-		return storetest.Harness{
-			Open: func() (store.Store, error) {
-				s, err := Open(dir)
-				if err != nil {
-					return nil, err
-				}
-				open = s
-				return s, nil
-			},
-			// Only what is synced is certain, so the files as they are while the
-			// store runs are an image that a power cut may leave.
-			Crash: func() {
-				image := t.TempDir()
-				copyLive(t, open, image)
-				require.NoError(t, open.Close())
-				dir = image
-			},
-		}
-	})
+	storetest.Run(t, medium)
+}
+
+func medium(t *testing.T) storetest.Harness {
+	t.Helper()
+	return mediumIn(t, t.TempDir())
+}
+
+func mediumIn(t *testing.T, dir string) storetest.Harness {
+	t.Helper()
+	var open *Store
+	return storetest.Harness{
+		Open: func() (store.Store, error) {
+			s, err := Open(dir)
+			if err != nil {
+				return nil, err
+			}
+			open = s
+			return s, nil
+		},
+		// Only what is synced is certain, so the files as they are while the
+		// store runs are an image that a power cut may leave.
+		Crash: func() {
+			image := t.TempDir()
+			copyLive(t, open, image)
+			require.NoError(t, open.Close())
+			require.NoError(t, os.RemoveAll(dir))
+			dir = image
+		},
+		Compact: func() error { return open.Compact() },
+		Copy: func() (storetest.Harness, error) {
+			to := filepath.Join(t.TempDir(), "copy")
+			return mediumIn(t, to), checkpoint(open, to)
+		},
+		Remove: func() { require.NoError(t, os.RemoveAll(dir)) },
+	}
+}
+
+// checkpoint makes a copy of an open store with RocksDB's own means: tables are
+// linked, the log is copied.
+func checkpoint(s *Store, to string) error {
+	c, err := s.db.NewCheckpoint()
+	if err != nil {
+		return err
+	}
+	defer c.Destroy()
+	const flushFrom = 1 << 40 // bytes of log: it is copied, and not flushed
+	return c.CreateCheckpoint(to, flushFrom)
 }
 
 // fewerChecks shortens the model test, which opens a store hundreds of times,

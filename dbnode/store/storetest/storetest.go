@@ -20,6 +20,12 @@ type Harness struct {
 	// Break makes the next write of the open store fail. Nil when the engine has
 	// no way to bring that about here.
 	Break func()
+	// Compact rewrites the open store to its smallest form. Nil when there is none.
+	Compact func() error
+	// Copy makes a medium that holds what the open store shows at one moment.
+	Copy func() (Harness, error)
+	// Remove gives up the medium, which is not open. Nil when that costs nothing.
+	Remove func()
 }
 
 // Run tests an engine. Each test gets an empty medium of its own.
