@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -43,6 +44,17 @@ var (
 
 	created = at(0, 0, 1, history.Create(ann(1)), history.Done(ann(1)))
 )
+
+// logged returns a history as it comes back from the log that is kept of it.
+func logged(t *testing.T, ops []history.Operation) []history.Operation {
+	t.Helper()
+	var log bytes.Buffer
+	require.NoError(t, history.Write(&log, ops))
+	back, err := history.Read(&log)
+	require.NoError(t, err)
+	require.Len(t, back, len(ops))
+	return back
+}
 
 func TestLinearizable(t *testing.T) {
 	for title, ops := range map[string][]history.Operation{
@@ -120,6 +132,25 @@ func TestLinearizable(t *testing.T) {
 			at(2, 2, 3, history.Create(ann(2)), exists),
 			at(2, 4, 5, history.Get("ann"), history.Done(ann(1))),
 		},
+		"an open update of a user that was deleted and created anew took effect once": {
+			created,
+			at(1, 2, 3, group(2), unknown),
+			at(2, 4, 5, history.Delete("ann"), done),
+			at(2, 6, 7, history.Create(ann(3)), history.Done(ann(3))),
+			at(2, 8, 9, history.Get("ann"), history.Done(ann(2))),
+		},
+		"an open delete explains a second creation": {
+			created,
+			at(1, 2, 3, history.Delete("ann"), unknown),
+			at(2, 4, 5, history.Create(ann(2)), history.Done(ann(2))),
+		},
+		"an open create took effect after the user was deleted": {
+			created,
+			at(1, 2, 3, history.Create(ann(2)), unknown),
+			at(2, 4, 5, history.Delete("ann"), done),
+			at(2, 6, 7, history.Get("ann"), notFound),
+			at(2, 8, 9, history.Get("ann"), history.Done(ann(2))),
+		},
 		"what was unavailable left no trace": {
 			created,
 			at(1, 2, 3, group(2), down),
@@ -136,7 +167,7 @@ func TestLinearizable(t *testing.T) {
 		},
 	} {
 		t.Run(title, func(t *testing.T) {
-			verdict, info := history.Check(ops, limit)
+			verdict, info := history.Check(logged(t, ops), limit)
 			assert.Equal(t, history.Linearizable, verdict, info.String())
 			assert.Empty(t, info.Bad)
 		})
@@ -174,6 +205,49 @@ func TestIllegal(t *testing.T) {
 			created,
 			at(1, 2, 9, group(2), history.Done(ann(2))),
 			at(2, 2, 9, name("Anna"), history.Done(called("Anna", ann(1)))),
+		},
+		"stale read after a delete": {
+			created,
+			at(1, 2, 3, history.Delete("ann"), done),
+			at(2, 4, 5, history.Get("ann"), history.Done(ann(1))),
+		},
+		"resurrected with an older content": {
+			created,
+			at(1, 2, 3, group(2), history.Done(ann(2))),
+			at(1, 4, 5, history.Delete("ann"), done),
+			at(2, 6, 7, history.Get("ann"), notFound),
+			at(2, 8, 9, history.Create(ann(3)), exists),
+		},
+		"refused create that shows": {
+			created,
+			at(1, 2, 3, history.Create(ann(2)), exists),
+			at(2, 4, 5, history.Get("ann"), history.Done(ann(2))),
+		},
+		"refused update that shows": {
+			at(1, 0, 1, group(2), notFound),
+			at(2, 2, 3, history.Create(ann(1)), history.Done(ann(1))),
+			at(2, 4, 5, history.Get("ann"), history.Done(ann(2))),
+		},
+		"new, then old, by two clients": {
+			created,
+			at(1, 2, 30, group(2), unknown),
+			at(2, 4, 5, history.Get("ann"), history.Done(ann(2))),
+			at(3, 6, 7, history.Get("ann"), history.Done(ann(1))),
+			at(2, 8, 9, history.Get("ann"), history.Done(ann(2))),
+		},
+		"two clients see two writes in different orders": {
+			created,
+			at(1, 2, 20, group(2), history.Done(ann(2))),
+			at(2, 2, 20, group(3), history.Done(ann(3))),
+			at(3, 3, 4, history.Get("ann"), history.Done(ann(2))),
+			at(3, 5, 6, history.Get("ann"), history.Done(ann(3))),
+			at(4, 7, 8, history.Get("ann"), history.Done(ann(2))),
+		},
+		"acknowledged update gone after a second creation was refused": {
+			created,
+			at(1, 2, 3, group(2), history.Done(ann(2))),
+			at(2, 4, 5, history.Create(ann(3)), exists),
+			at(2, 6, 7, name("Anna"), history.Done(called("Anna", ann(1)))),
 		},
 		"resurrected after a delete": {
 			created,
@@ -220,10 +294,32 @@ func TestIllegal(t *testing.T) {
 			at(2, 6, 7, group(3), history.Done(ann(3))),
 			at(2, 8, 9, history.Get("ann"), history.Done(ann(2))),
 		},
+		"open delete took effect twice": {
+			created,
+			at(1, 2, 3, history.Delete("ann"), unknown),
+			at(2, 4, 5, history.Get("ann"), notFound),
+			at(2, 6, 7, history.Create(ann(2)), history.Done(ann(2))),
+			at(2, 8, 9, history.Get("ann"), notFound),
+		},
+		"open create took effect twice": {
+			at(1, 0, 1, history.Create(ann(1)), unknown),
+			at(2, 2, 3, history.Get("ann"), history.Done(ann(1))),
+			at(2, 4, 5, history.Delete("ann"), done),
+			at(2, 6, 7, history.Get("ann"), history.Done(ann(1))),
+		},
 		"open write took effect before its call": {
 			created,
 			at(2, 2, 3, history.Get("ann"), history.Done(ann(2))),
 			at(1, 4, 5, group(2), unknown),
+		},
+		"unavailable create left a trace": {
+			at(1, 0, 1, history.Create(ann(1)), down),
+			at(2, 2, 3, history.Create(ann(2)), exists),
+		},
+		"unavailable delete left a trace": {
+			created,
+			at(1, 2, 3, history.Delete("ann"), down),
+			at(2, 4, 5, history.Get("ann"), notFound),
 		},
 		"unavailable write left a trace": {
 			created,
@@ -234,7 +330,7 @@ func TestIllegal(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			bystander := history.User{ID: "bob", Name: "Bob", Email: "bob@example.com"}
 			ops = append(ops, at(0, 0, 1, history.Create(bystander), history.Done(bystander)))
-			verdict, info := history.Check(ops, limit)
+			verdict, info := history.Check(logged(t, ops), limit)
 			assert.Equal(t, history.Illegal, verdict, info.String())
 			assert.Equal(t, []string{"ann"}, info.Bad)
 		})
