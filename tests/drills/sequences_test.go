@@ -3,7 +3,6 @@ package drills
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/pkg/register"
+	"github.com/dyad-db/dyad/tests/faults"
 	"github.com/dyad-db/dyad/tests/latency"
 	"github.com/dyad-db/dyad/tests/restclient"
 )
@@ -208,7 +208,7 @@ func drillStaleSurvivor(t *testing.T, _ sizes) {
 // second is away: it must not vote, and nobody hears 404.
 func drillWipedSurvivor(t *testing.T, sz sizes) {
 	eachGroup(t, func(s *story) {
-		lose(s, sz.away(3), func() { require.NoError(s, os.RemoveAll(s.c.DataDir(s.d1))) })
+		lose(s, sz.away(3), func() { faults.Wipe(s, s.c.DataDir(s.d1)) })
 	})
 }
 
@@ -216,19 +216,11 @@ func drillWipedSurvivor(t *testing.T, sz sizes) {
 func drillRolledBack(t *testing.T, sz sizes) {
 	eachGroup(t, func(s *story) {
 		s.stop(s.d1)
-		older := s.TempDir()
-		require.NoError(s, os.CopyFS(older, os.DirFS(s.c.DataDir(s.d1))))
+		older := faults.Copy(s, s.c.DataDir(s.d1))
 		s.start(s.d1)
 		s.whole()
-		lose(s, sz.away(3), func() { rollBack(s, s.c.DataDir(s.d1), older) })
+		lose(s, sz.away(3), func() { faults.RollBack(s, s.c.DataDir(s.d1), older) })
 	})
-}
-
-// rollBack puts a directory back to an older copy.
-func rollBack(tb testing.TB, dir, older string) {
-	tb.Helper()
-	require.NoError(tb, os.RemoveAll(dir))
-	require.NoError(tb, os.CopyFS(dir, os.DirFS(older)))
 }
 
 func lose(s *story, away time.Duration, damage func()) {
