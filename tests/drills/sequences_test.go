@@ -1,7 +1,6 @@
 package drills
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -139,24 +138,8 @@ func (s *story) startBlind(nodes ...int) {
 // await waits until both gateways say what done wants to hear.
 func (s *story) await(what string, done func(latency.Status) bool) {
 	s.Helper()
-	for limit := time.Now().Add(wholeBound); ; {
-		agreed := 0
-		var last []any
-		for _, gateway := range s.c.Gateways() {
-			ctx, cancel := context.WithTimeout(s.Context(), patience)
-			status, err := latency.ReadStatus(ctx, gateway)
-			cancel()
-			if err == nil && done(status) {
-				agreed++
-			}
-			last = append(last, status, err)
-		}
-		if agreed == gateways {
-			return
-		}
-		require.True(s, time.Now().Before(limit), "after %v it is not so that %s: %+v", wholeBound, what, last)
-		s.pause(pollEvery)
-	}
+	_, err := latency.AwaitStatus(s.Context(), s.c.Gateways(), wholeBound, done)
+	require.NoError(s, err, "it is not so that %s", what)
 }
 
 func (s *story) pause(d time.Duration) {

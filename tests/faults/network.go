@@ -23,7 +23,7 @@ const toolLimit = 20 * time.Second
 // itself is on the bridge too, as host 254.
 type Network struct {
 	Hosts []latency.Host // one for each program
-	names []string // of the namespaces
+	names []string       // of the namespaces
 }
 
 // NewNetwork makes a network of n hosts, which lasts until the test ends. It
