@@ -66,6 +66,14 @@ drill: deps $(if $(filter compose%,$(drill)),images) ## run the drill NAME (comp
 	DYAD_DRILL=$(drill) DYAD_FOR=$(or $(FOR),$(WAIT)) DYAD_USERS=$(USERS) DYAD_DURATION=$(DURATION) DYAD_SEED=$(SEED) \
 	  $(gotest) -v -count=1 -timeout 6h -run '^TestDrill$$' ./tests/drills | $(tally) -v
 
+# What is not right is left in bin/nemesis: each history as a log to be judged again, and as a page.
+.PHONY: nemesis
+nemesis: deps ## all faults at random under recorded calls, judged (DURATION=10m SEED=n; PLANT=bug must be found)
+	@$(scripts)/drill-deps.sh
+	mkdir -p bin/nemesis
+	DYAD_NEMESIS=1 DYAD_DURATION=$(DURATION) DYAD_SEED=$(SEED) DYAD_PLANT=$(PLANT) $(gotest) -v -count=1 -timeout 6h \
+	  -run '^TestNemesis$$' -artifacts -outputdir=$(CURDIR)/bin/nemesis ./tests/nemesis | $(tally) -v
+
 .PHONY: images
 images: deps ## build the images; starts a Docker engine and makes the base images where there are none
 	@$(scripts)/docker-engine.sh
