@@ -19,6 +19,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -36,6 +38,7 @@ const (
 	// wholeBound is how long the cluster may take, once a fault is undone, until
 	// every node votes, and until it is whole.
 	wholeBound = 30 * time.Second
+	wholePer   = time.Second     // more, at the end, for each thousand users
 	calm       = 3 * time.Second // of load, before the first fault and after the last
 )
 
@@ -62,6 +65,7 @@ type nemesis struct {
 	keys     *keys
 	judge    *judge
 	calls    *calls
+	begun    time.Time // what the times in the histories count from
 	report   Report
 }
 
@@ -71,12 +75,16 @@ func Run(tb testing.TB, o Options) Report {
 	tb.Helper()
 	n := &nemesis{TB: tb, o: o, copies: map[int]string{}, report: Report{Seed: o.Seed, Faults: map[string]int{}, Loads: map[string]int{}}}
 	n.start()
-	begun := time.Now()
-	clock := func() int64 { return int64(time.Since(begun)) }
+	n.begun = time.Now()
+	clock := func() int64 { return int64(time.Since(n.begun)) }
 	n.judge = newJudge(o.Dir, clock)
 	n.keys = newKeys(clock, n.judge.take)
 	n.calls = newCalls()
-	defer func() { tb.Log(n.sum(time.Since(begun))) }() // also when the run could not go on
+	tb.Logf("SEED=%d, from %s on", o.Seed, n.begun.Format("15:04:05.000"))
+	defer func() { // also when the run could not go on
+		n.keepLogs()
+		tb.Log(n.sum())
+	}()
 	ended := n.startClients()
 	n.torment()
 	ended()
@@ -85,7 +93,7 @@ func Run(tb testing.TB, o Options) Report {
 	if len(n.judge.found()) == 0 {
 		n.conclude()
 	}
-	return n.sum(time.Since(begun))
+	return n.sum()
 }
 
 // start starts the cluster: each program in a network of its own and each node
@@ -105,7 +113,9 @@ func (n *nemesis) start() {
 		n.Cleanup(client.Close)
 		n.clients = append(n.clients, client)
 	}
-	n.await("the cluster is whole at the start", whole)
+	if _, err := latency.AwaitStatus(n.Context(), n.c.Gateways(), wholeBound, whole); err != nil {
+		n.Fatal("the cluster is not whole at the start: ", err)
+	}
 }
 
 // startClients returns a function that ends the clients and waits until each of
@@ -127,13 +137,12 @@ func (n *nemesis) startClients() (end func()) {
 // something is found.
 func (n *nemesis) torment() {
 	rng := rand.New(rand.NewPCG(n.o.Seed, 0))
-	begun := time.Now()
 	n.pause(calm)
-	for time.Since(begun) < n.o.Duration && len(n.judge.found()) == 0 {
+	for time.Since(n.begun) < n.o.Duration && len(n.judge.found()) == 0 {
 		p := draw(rng, kinds(n.o.Tame))
 		fault := p.kind.fault(n, p)
 		n.report.Faults[fault.What]++
-		at := time.Since(begun)
+		at := time.Since(n.begun)
 		fault.Do()
 		n.pause(p.shift)
 		n.shift(p.shape)
@@ -142,9 +151,9 @@ func (n *nemesis) torment() {
 		fault.Undo()
 		n.c.AwaitReady(p.victim)
 		if p.wait {
-			n.await("the cluster is whole again after "+fault.Victim+" "+fault.What, whole)
+			n.await("the cluster is whole again after "+fault.Victim+" "+fault.What, wholeBound, whole)
 		} else {
-			n.await("every node votes again after "+fault.Victim+" "+fault.What, voting)
+			n.await("every node votes again after "+fault.Victim+" "+fault.What, wholeBound, voting)
 		}
 		n.Logf("%6.1f s: %s %s for %.1f s, back after %.1f s; load: %s", at.Seconds(), fault.Victim, fault.What, p.away.Seconds(), time.Since(back).Seconds(), p.shape.name)
 		if !n.o.Tame && p.victim < placement.Nodes {
@@ -168,23 +177,19 @@ func voting(s latency.Status) bool { return len(s.Silent)+len(s.Down) == 0 }
 
 // await waits until every gateway says so. That it does not come true in time is
 // a finding, and ends the run.
-func (n *nemesis) await(what string, done func(latency.Status) bool) {
-	if _, err := latency.AwaitStatus(n.Context(), n.c.Gateways(), wholeBound, done); err != nil {
-		finding := fmt.Sprintf("it is not so that %s: %v", what, err)
-		if n.judge == nil {
-			n.Fatal(finding)
-		}
-		n.judge.note(finding)
+func (n *nemesis) await(what string, bound time.Duration, done func(latency.Status) bool) {
+	if _, err := latency.AwaitStatus(n.Context(), n.c.Gateways(), bound, done); err != nil {
+		n.judge.note(fmt.Sprintf("it is not so that %s: %v", what, err))
 	}
 }
 
 // conclude compares, at rest, what the nodes hold with what the histories allow.
 func (n *nemesis) conclude() {
-	begun := time.Now()
-	n.await("the cluster is whole after the last fault, without a deletion still kept", clean)
+	begun, bound := time.Now(), wholeBound+wholePer*time.Duration(n.judge.sum().Keys)/1000
+	n.await("the cluster is whole after the last fault, without a deletion still kept", bound, clean)
 	n.report.ToWhole = time.Since(begun)
 	there := n.judge.last(n.Context(), n.o.Clients, n.clients)
-	n.await("the cluster is whole after all was read", clean)
+	n.await("the cluster is whole after all was read", bound, clean)
 	if len(n.judge.found()) > 0 {
 		return
 	}
@@ -204,5 +209,22 @@ func (n *nemesis) pause(d time.Duration) {
 	select {
 	case <-timer.C:
 	case <-n.Context().Done():
+	}
+}
+
+// keepLogs leaves what the programs printed beside the histories that are not
+// right.
+func (n *nemesis) keepLogs() {
+	if len(n.judge.found()) == 0 {
+		return
+	}
+	for i := range n.c.Programs {
+		text, err := os.ReadFile(n.c.DataDir(i) + ".log")
+		if err == nil {
+			err = os.WriteFile(filepath.Join(n.o.Dir, n.c.Name(i)+".log"), text, 0o600)
+		}
+		if err != nil {
+			n.Logf("keep the log of %s: %v", n.c.Name(i), err)
+		}
 	}
 }

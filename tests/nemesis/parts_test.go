@@ -243,6 +243,8 @@ func TestWrongGatewaysAreFound(t *testing.T) {
 			assert.NotEmpty(t, j.found())
 			logs, err := filepath.Glob(filepath.Join(j.dir, "*.jsonl"))
 			require.NoError(t, err)
+			illegal := title != "500" && title != "no proper request"
+			assert.Equal(t, illegal, len(logs) > 0)
 			for _, log := range logs {
 				assert.FileExists(t, log[:len(log)-len(".jsonl")]+".html")
 				f, err := os.Open(log)

@@ -99,6 +99,9 @@ func draw(rng *rand.Rand, from []kind) plan {
 		p.victim = node
 	}
 	p.other = (p.victim + 1 + rng.IntN(placement.Nodes+gateways-1)) % (placement.Nodes + gateways)
+	if p.victim >= placement.Nodes && p.other >= placement.Nodes {
+		p.other = node // gateways don't talk with each other
+	}
 	bound := usual
 	if rng.IntN(longEvery) == 0 {
 		bound = longest

@@ -111,9 +111,9 @@ type Report struct {
 	Findings []string      // none: all is as it should be
 }
 
-func (n *nemesis) sum(took time.Duration) Report {
+func (n *nemesis) sum() Report {
 	r := n.report
-	r.Took, r.Judged, r.Findings = took, n.judge.sum(), n.judge.found()
+	r.Took, r.Judged, r.Findings = time.Since(n.begun), n.judge.sum(), n.judge.found()
 	r.Lowest, r.LowestAt = n.calls.lowest()
 	n.calls.mu.Lock()
 	defer n.calls.mu.Unlock()
