@@ -90,6 +90,14 @@ storage: deps ## prove the store: HISTORIES=300, KILLS=300, ERRORS=100, CUTS=100
 fuzz: deps ## let each fuzz target look for bad inputs for DURATION (30s); prints executions and findings
 	@$(scripts)/fuzz.sh $(or $(DURATION),30s)
 
+# What is not right is left in bin/nemesis: each history as a log to be judged again, and as a page.
+.PHONY: nemesis
+nemesis: deps ## all faults at random under recorded calls, judged (DURATION=10m SEED=n; PLANT=bug must be found)
+	@$(scripts)/drill-deps.sh
+	mkdir -p bin/nemesis
+	DYAD_NEMESIS=1 DYAD_DURATION=$(DURATION) DYAD_SEED=$(SEED) DYAD_PLANT=$(PLANT) $(gotest) -v -count=1 -timeout 6h \
+	  -run '^TestNemesis$$' -artifacts -outputdir=$(CURDIR)/bin/nemesis ./tests/nemesis | $(tally) -v
+
 .PHONY: images
 images: deps ## build the images; starts a Docker engine and makes the base images where there are none
 	@$(scripts)/docker-engine.sh

@@ -1,14 +1,13 @@
 package drills
 
 import (
-	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/tests/faults"
 	"github.com/dyad-db/dyad/tests/latency"
 )
 
@@ -26,41 +25,20 @@ func eachVictim(t *testing.T, fault func(c *latency.Cluster, i int, away time.Du
 	conclude(t, l, c.Nodes())
 }
 
-func drillKill(t *testing.T, s sizes) { eachVictim(t, killed, s.away(10)) }
+func drillKill(t *testing.T, s sizes) { eachVictim(t, faults.Killed, s.away(10)) }
 
-func killed(c *latency.Cluster, i int, away time.Duration) latency.Fault {
-	return latency.Fault{
-		Victim: c.Name(i), What: "killed", Away: away, Gateway: i >= placement.Nodes,
-		Do: c.Programs[i].Kill, Undo: c.Programs[i].Start,
-	}
-}
-
-func drillFreeze(t *testing.T, s sizes) { eachVictim(t, frozen, s.away(30)) }
-
-func frozen(c *latency.Cluster, i int, away time.Duration) latency.Fault {
-	return latency.Fault{
-		Victim: c.Name(i), What: "frozen", Away: away, Gateway: i >= placement.Nodes,
-		Do: c.Programs[i].Freeze, Undo: c.Programs[i].Thaw,
-	}
-}
+func drillFreeze(t *testing.T, s sizes) { eachVictim(t, faults.Frozen, s.away(30)) }
 
 func drillCut(t *testing.T, s sizes) {
-	net := newNetwork(t, placement.Nodes+gateways)
-	c := latency.StartCluster(t, gateways, net.hosts...)
+	net := faults.NewNetwork(t, placement.Nodes+gateways)
+	c := latency.StartCluster(t, gateways, net.Hosts...)
 	l := latency.Start(t, c, load(0))
 	for _, i := range victims() {
-		l.Suffer(cutOff(t, net, c, i, "cut off", bothWays, s.away(10)))
-		l.Suffer(cutOff(t, net, c, i, "deaf", inwards, s.away(10)))
-		l.Suffer(cutOff(t, net, c, i, "mute", outwards, s.away(10)))
+		l.Suffer(faults.CutOff(t, net, c, i, "cut off", faults.BothWays, s.away(10)))
+		l.Suffer(faults.CutOff(t, net, c, i, "deaf", faults.Inwards, s.away(10)))
+		l.Suffer(faults.CutOff(t, net, c, i, "mute", faults.Outwards, s.away(10)))
 	}
 	conclude(t, l, c.Nodes())
-}
-
-func cutOff(t *testing.T, net *network, c *latency.Cluster, i int, what string, hooks []string, away time.Duration) latency.Fault {
-	return latency.Fault{
-		Victim: c.Name(i), What: what, Away: away, Gateway: i >= placement.Nodes,
-		Do: func() { net.cut(t, i, hooks) }, Undo: func() { net.mend(t, i) },
-	}
 }
 
 // drillRolling: an orderly stop answers what it took, so that no change may move
@@ -69,15 +47,11 @@ func drillRolling(t *testing.T, _ sizes) {
 	c := latency.StartCluster(t, gateways)
 	l := latency.Start(t, c, load(0))
 	for i := range c.Programs {
-		l.Suffer(restarted(c, i))
+		l.Suffer(faults.Restarted(c, i))
 	}
 	for _, row := range conclude(t, l, c.Nodes()).Rows {
 		assert.Zero(t, row.Doubt, "changes that a stopping gateway took and did not answer: %s", row.Phase)
 	}
-}
-
-func restarted(c *latency.Cluster, i int) latency.Fault {
-	return latency.Fault{Victim: c.Name(i), What: "restarted", Do: c.Programs[i].Stop, Undo: c.Programs[i].Start}
 }
 
 func drillWipe(t *testing.T, s sizes) {
@@ -85,18 +59,7 @@ func drillWipe(t *testing.T, s sizes) {
 	c := latency.StartCluster(t, gateways)
 	l := latency.Start(t, c, load(users))
 	for i := range placement.Nodes {
-		l.Suffer(wiped(t, c, i))
+		l.Suffer(faults.Wiped(t, c, i, time.Second))
 	}
 	conclude(t, l, c.Nodes())
-}
-
-func wiped(t *testing.T, c *latency.Cluster, i int) latency.Fault {
-	return latency.Fault{
-		Victim: c.Name(i), What: "wiped", Away: time.Second,
-		Do: func() {
-			c.Programs[i].Kill()
-			require.NoError(t, os.RemoveAll(c.DataDir(i)))
-		},
-		Undo: c.Programs[i].Start,
-	}
 }

@@ -2,14 +2,11 @@ package drills
 
 import (
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/dyad-db/dyad/pkg/placement"
+	"github.com/dyad-db/dyad/tests/faults"
 	"github.com/dyad-db/dyad/tests/latency"
 )
 
@@ -24,8 +21,8 @@ const (
 func drillHour(t *testing.T, s sizes) {
 	duration := s.duration()
 	every := min(faultEvery, duration/10)
-	h := &hour{t: t, rng: rand.New(rand.NewPCG(s.seed(), 0)), net: newNetwork(t, placement.Nodes+gateways), copied: map[int]string{}}
-	h.c = latency.StartCluster(t, gateways, h.net.hosts...)
+	h := &hour{t: t, rng: rand.New(rand.NewPCG(s.seed(), 0)), net: faults.NewNetwork(t, placement.Nodes+gateways), copied: map[int]string{}}
+	h.c = latency.StartCluster(t, gateways, h.net.Hosts...)
 	o := load(0)
 	o.Healthy = min(calm, every/4)
 	l := latency.Start(t, h.c, o)
@@ -54,7 +51,7 @@ func drillHour(t *testing.T, s sizes) {
 type hour struct {
 	t      *testing.T
 	rng    *rand.Rand
-	net    *network
+	net    *faults.Network
 	c      *latency.Cluster
 	copied map[int]string // older copies of the nodes' disks
 }
@@ -63,16 +60,16 @@ func (h *hour) draw(away time.Duration) latency.Fault {
 	i := h.rng.IntN(len(h.c.Programs))
 	away = time.Second + time.Duration(h.rng.Int64N(int64(max(away-time.Second, 1))))
 	kinds := []func() latency.Fault{
-		func() latency.Fault { return killed(h.c, i, away) },
-		func() latency.Fault { return frozen(h.c, i, away) },
-		func() latency.Fault { return cutOff(h.t, h.net, h.c, i, "cut off", bothWays, away) },
-		func() latency.Fault { return cutOff(h.t, h.net, h.c, i, "deaf", inwards, away) },
-		func() latency.Fault { return cutOff(h.t, h.net, h.c, i, "mute", outwards, away) },
-		func() latency.Fault { return restarted(h.c, i) },
+		func() latency.Fault { return faults.Killed(h.c, i, away) },
+		func() latency.Fault { return faults.Frozen(h.c, i, away) },
+		func() latency.Fault { return faults.CutOff(h.t, h.net, h.c, i, "cut off", faults.BothWays, away) },
+		func() latency.Fault { return faults.CutOff(h.t, h.net, h.c, i, "deaf", faults.Inwards, away) },
+		func() latency.Fault { return faults.CutOff(h.t, h.net, h.c, i, "mute", faults.Outwards, away) },
+		func() latency.Fault { return faults.Restarted(h.c, i) },
 	}
 	if i < placement.Nodes {
 		kinds = append(kinds,
-			func() latency.Fault { return wiped(h.t, h.c, i) },
+			func() latency.Fault { return faults.Wiped(h.t, h.c, i, time.Second) },
 			func() latency.Fault { return h.rolledBack(i, away) })
 	}
 	return kinds[h.rng.IntN(len(kinds))]()
@@ -81,15 +78,14 @@ func (h *hour) draw(away time.Duration) latency.Fault {
 // rolledBack puts a node's disk back to what it was when this was last done to
 // it, and keeps a copy for the next time. The first time it only copies.
 func (h *hour) rolledBack(i int, away time.Duration) latency.Fault {
-	f := killed(h.c, i, away)
+	f := faults.Killed(h.c, i, away)
 	f.What = "rolled back"
 	f.Do = func() {
 		h.c.Programs[i].Kill()
 		older, dir := h.copied[i], h.c.DataDir(i)
-		h.copied[i] = filepath.Join(h.t.TempDir(), "copy")
-		require.NoError(h.t, os.CopyFS(h.copied[i], os.DirFS(dir)))
+		h.copied[i] = faults.Copy(h.t, dir)
 		if older != "" {
-			rollBack(h.t, dir, older)
+			faults.RollBack(h.t, dir, older)
 		}
 	}
 	return f

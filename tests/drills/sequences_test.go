@@ -1,9 +1,7 @@
 package drills
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/pkg/register"
+	"github.com/dyad-db/dyad/tests/faults"
 	"github.com/dyad-db/dyad/tests/latency"
 	"github.com/dyad-db/dyad/tests/restclient"
 )
@@ -139,24 +138,8 @@ func (s *story) startBlind(nodes ...int) {
 // await waits until both gateways say what done wants to hear.
 func (s *story) await(what string, done func(latency.Status) bool) {
 	s.Helper()
-	for limit := time.Now().Add(wholeBound); ; {
-		agreed := 0
-		var last []any
-		for _, gateway := range s.c.Gateways() {
-			ctx, cancel := context.WithTimeout(s.Context(), patience)
-			status, err := latency.ReadStatus(ctx, gateway)
-			cancel()
-			if err == nil && done(status) {
-				agreed++
-			}
-			last = append(last, status, err)
-		}
-		if agreed == gateways {
-			return
-		}
-		require.True(s, time.Now().Before(limit), "after %v it is not so that %s: %+v", wholeBound, what, last)
-		s.pause(pollEvery)
-	}
+	_, err := latency.AwaitStatus(s.Context(), s.c.Gateways(), wholeBound, done)
+	require.NoError(s, err, "it is not so that %s", what)
 }
 
 func (s *story) pause(d time.Duration) {
@@ -208,7 +191,7 @@ func drillStaleSurvivor(t *testing.T, _ sizes) {
 // second is away: it must not vote, and nobody hears 404.
 func drillWipedSurvivor(t *testing.T, sz sizes) {
 	eachGroup(t, func(s *story) {
-		lose(s, sz.away(3), func() { require.NoError(s, os.RemoveAll(s.c.DataDir(s.d1))) })
+		lose(s, sz.away(3), func() { faults.Wipe(s, s.c.DataDir(s.d1)) })
 	})
 }
 
@@ -216,19 +199,11 @@ func drillWipedSurvivor(t *testing.T, sz sizes) {
 func drillRolledBack(t *testing.T, sz sizes) {
 	eachGroup(t, func(s *story) {
 		s.stop(s.d1)
-		older := s.TempDir()
-		require.NoError(s, os.CopyFS(older, os.DirFS(s.c.DataDir(s.d1))))
+		older := faults.Copy(s, s.c.DataDir(s.d1))
 		s.start(s.d1)
 		s.whole()
-		lose(s, sz.away(3), func() { rollBack(s, s.c.DataDir(s.d1), older) })
+		lose(s, sz.away(3), func() { faults.RollBack(s, s.c.DataDir(s.d1), older) })
 	})
-}
-
-// rollBack puts a directory back to an older copy.
-func rollBack(tb testing.TB, dir, older string) {
-	tb.Helper()
-	require.NoError(tb, os.RemoveAll(dir))
-	require.NoError(tb, os.CopyFS(dir, os.DirFS(older)))
 }
 
 func lose(s *story, away time.Duration, damage func()) {

@@ -1,50 +1,24 @@
 package e2e
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dyad-db/dyad/tests/faults"
 	"github.com/dyad-db/dyad/tests/restclient"
 )
 
-// failSyncs makes the syncs of a process fail from now on: those that when says,
-// in strace's words, of each thread. It returns once that is in force. The tracer
-// ends with the process.
+// failSyncs makes syncs of a process fail, where this machine allows it.
 func failSyncs(t *testing.T, pid int, when string) {
 	t.Helper()
-	path, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is needed to make a sync fail; install it")
+	if err := faults.FailSyncs(t, pid, when); err != nil {
+		t.Skip(err)
 	}
-	const calls = "fsync,fdatasync,sync_file_range"
-	tracer := exec.CommandContext(t.Context(), path, "-f", "-p", strconv.Itoa(pid), "-o", "/dev/null",
-		"-e", "trace="+calls, "-e", "inject="+calls+":error=EIO:when="+when)
-	stderr, err := tracer.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, tracer.Start())
-	lines := bufio.NewScanner(stderr)
-	said := ""
-	for !strings.Contains(said, "attached") && lines.Scan() {
-		said += lines.Text()
-	}
-	if !strings.Contains(said, "attached") {
-		_ = tracer.Wait() // it said why
-		t.Skipf("strace can't attach here: %s; run this test as root, where ptrace is allowed", said)
-	}
-	var drained sync.WaitGroup
-	drained.Go(func() {
-		_, _ = io.Copy(io.Discard, stderr) // until it ends
-		_ = tracer.Wait()                  // its status is that of the process
-	})
-	t.Cleanup(drained.Wait)
 }
 
 // testFailedSync makes the n-th sync of a thread of a node fail: the node stops

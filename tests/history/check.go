@@ -141,19 +141,29 @@ func Require(tb testing.TB, ops []Operation, limit time.Duration, dir string) In
 	if verdict == Linearizable {
 		return info
 	}
-	file := filepath.Join(dir, "history.jsonl")
-	if err := WriteFile(file, ops); err != nil {
-		tb.Errorf("keep the history: %v", err)
+	files, err := info.Keep(ops, dir, "history")
+	if err != nil {
+		tb.Error(err)
 	}
-	if info.picture != nil {
-		page := filepath.Join(dir, "history.html")
-		if err := info.Visualize(page); err != nil {
-			tb.Error(err)
-		}
-		file += " and " + page
-	}
-	tb.Fatalf("the history is %s: %s\nkept in %s; judge it again with go run ./tests/history/cmd/judge", verdict, info, file)
+	tb.Fatalf("the history is %s: %s\nkept in %s", verdict, info, files)
 	return info
+}
+
+// Keep leaves a history that did not pass in dir: NAME.jsonl, to be judged
+// again, and NAME.html if there is a picture. It returns words that say where.
+func (i Info) Keep(ops []Operation, dir, name string) (files string, err error) {
+	log := filepath.Join(dir, name+".jsonl")
+	if err := WriteFile(log, ops); err != nil {
+		return "no file", err
+	}
+	files = log
+	if i.picture != nil {
+		page := filepath.Join(dir, name+".html")
+		if err = i.Visualize(page); err == nil {
+			files += " and " + page
+		}
+	}
+	return files + "; judge it again with go run ./tests/history/cmd/judge " + log, err
 }
 
 // WriteFile writes ops to a new file.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -21,6 +22,7 @@ type Status struct {
 	Tombstones int64    // on data replicas
 	Disk       int64    // bytes, of all nodes that answer
 	Silent     []string // nodes that answer, and do not vote
+	Down       []string // nodes that do not answer
 }
 
 // maxStatus bounds the gateway's answer, in bytes.
@@ -47,6 +49,9 @@ func ReadStatus(ctx context.Context, gateway string) (Status, error) {
 	}
 	s := Status{Whole: cluster.Whole, Missing: strings.Join(cluster.Missing, "; ")}
 	for _, node := range cluster.Nodes {
+		if node.State == wire.StateDown {
+			s.Down = append(s.Down, node.ID)
+		}
 		if node.Status != nil {
 			s.Hints += node.Status.HintCount()
 			s.Records += node.Status.Data.Records
@@ -58,4 +63,44 @@ func ReadStatus(ctx context.Context, gateway string) (Status, error) {
 		}
 	}
 	return s, nil
+}
+
+// AwaitStatus waits until done is content with what every gateway says, and
+// returns what the last one said; an error says what one of them said at the end
+// of the time given.
+func AwaitStatus(ctx context.Context, gateways []string, bound time.Duration, done func(Status) bool) (Status, error) {
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for limit := time.Now().Add(bound); ; {
+		s, err := agreed(ctx, gateways, done)
+		if err == nil {
+			return s, nil
+		}
+		if time.Now().After(limit) {
+			return s, fmt.Errorf("not within %v: %w", bound, err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return s, ctx.Err()
+		}
+	}
+}
+
+func agreed(ctx context.Context, gateways []string, done func(Status) bool) (s Status, err error) {
+	for _, gateway := range gateways {
+		if s, err = readSoon(ctx, gateway); err != nil {
+			return s, fmt.Errorf("%s: %w", gateway, err)
+		}
+		if !done(s) {
+			return s, fmt.Errorf("%s says: %+v", gateway, s)
+		}
+	}
+	return s, nil
+}
+
+func readSoon(ctx context.Context, gateway string) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusBudget)
+	defer cancel()
+	return ReadStatus(ctx, gateway)
 }

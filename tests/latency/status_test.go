@@ -1,10 +1,13 @@
 package latency
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -32,8 +35,28 @@ func TestReadStatus(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Status{
 		Missing: "db-0 holds 5 hints for db-1; db-1 is down: refused; db-2 is being rebuilt; db-2 holds 5 hints for db-1",
-		Hints:   10, Records: 17, Tombstones: 4, Disk: 7, Silent: []string{"db-2"},
+		Hints:   10, Records: 17, Tombstones: 4, Disk: 7, Silent: []string{"db-2"}, Down: []string{"db-1"},
 	}, got)
+}
+
+func TestAwaitStatus(t *testing.T) {
+	var asked atomic.Int32
+	serve := func(whole func() bool) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = fmt.Fprintf(w, `{"whole":%v}`, whole())
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	never, soon := serve(func() bool { return false }), serve(func() bool { return asked.Add(1) > 2 })
+	isWhole := func(s Status) bool { return s.Whole }
+	s, err := AwaitStatus(t.Context(), []string{soon, soon}, time.Minute, isWhole)
+	require.NoError(t, err)
+	assert.True(t, s.Whole)
+	_, err = AwaitStatus(t.Context(), []string{soon, never}, time.Millisecond, isWhole)
+	assert.ErrorContains(t, err, never+" says")
+	_, err = AwaitStatus(t.Context(), []string{soon, "http://127.0.0.1:1"}, time.Millisecond, isWhole)
+	assert.ErrorContains(t, err, "ask the gateway")
 }
 
 func TestReadStatusRefusesNonsense(t *testing.T) {

@@ -253,22 +253,11 @@ func (l *Load) AwaitWhole() Status {
 // whole.
 func (l *Load) Await(what string, done func(Status) bool) Status {
 	l.tb.Helper()
-	for limit := time.Now().Add(l.options.Whole); ; l.Wait(pollEvery) {
-		var s Status
-		var err error
-		for _, gateway := range l.cluster.Gateways() {
-			if s, err = l.status(gateway); err != nil || !done(s) {
-				err = errors.Join(err, fmt.Errorf("%s says: %+v", gateway, s))
-				break
-			}
-		}
-		if err == nil {
-			return s
-		}
-		if time.Now().After(limit) {
-			l.tb.Fatalf("after %v it is not so that %s: %v", l.options.Whole, what, err)
-		}
+	s, err := AwaitStatus(l.tb.Context(), l.cluster.Gateways(), l.options.Whole, done)
+	if err != nil {
+		l.tb.Fatalf("it is not so that %s: %v", what, err)
 	}
+	return s
 }
 
 // someStatus is what the first gateway to answer says.
@@ -282,7 +271,7 @@ func (l *Load) someStatus() Status {
 	answers := make(chan answer, len(gateways))
 	for _, gateway := range gateways {
 		go func() {
-			s, err := l.status(gateway)
+			s, err := readSoon(l.tb.Context(), gateway)
 			answers <- answer{s, err}
 		}()
 	}
@@ -296,12 +285,6 @@ func (l *Load) someStatus() Status {
 	}
 	l.tb.Fatal(errors.Join(errs...))
 	return Status{}
-}
-
-func (l *Load) status(gateway string) (Status, error) {
-	ctx, cancel := context.WithTimeout(l.tb.Context(), statusBudget)
-	defer cancel()
-	return ReadStatus(ctx, gateway)
 }
 
 // Wait lets the load run.

@@ -1,4 +1,4 @@
-package drills
+package faults
 
 import (
 	"context"
@@ -18,20 +18,20 @@ import (
 // toolLimit bounds one call of ip or nft.
 const toolLimit = 20 * time.Second
 
-// network is one network namespace for each program, joined by a bridge in a
+// Network is one network namespace for each program, joined by a bridge in a
 // namespace of its own, where no packet filter of this machine reaches. The test
 // itself is on the bridge too, as host 254.
-type network struct {
-	hosts []latency.Host
-	names []string // of the namespaces
+type Network struct {
+	Hosts []latency.Host // one for each program
+	names []string       // of the namespaces
 }
 
-// newNetwork makes a network of n hosts, which lasts until the test ends. It
+// NewNetwork makes a network of n hosts, which lasts until the test ends. It
 // needs root.
-func newNetwork(tb testing.TB, n int) *network {
+func NewNetwork(tb testing.TB, n int) *Network {
 	tb.Helper()
 	if os.Geteuid() != 0 {
-		tb.Fatal("network namespaces need root: run this drill as root")
+		tb.Fatal("network namespaces need root: run this as root")
 	}
 	removeStale(tb)
 	prefix := fmt.Sprintf("dyad-%d-", os.Getpid())
@@ -45,7 +45,7 @@ func newNetwork(tb testing.TB, n int) *network {
 	ip(tb, "-n", lan, "link", "set", "test", "master", "bridge", "up")
 	ip(tb, "addr", "add", subnet+"254/24", "dev", own)
 	ip(tb, "link", "set", own, "up")
-	net := &network{}
+	net := &Network{}
 	for i := range n {
 		name, address, port := prefix+strconv.Itoa(i), subnet+strconv.Itoa(i+1), fmt.Sprint("port", i)
 		addNamespace(tb, name)
@@ -55,7 +55,7 @@ func newNetwork(tb testing.TB, n int) *network {
 		ip(tb, "-n", name, "link", "set", "eth0", "up")
 		ip(tb, "-n", name, "link", "set", "lo", "up")
 		net.names = append(net.names, name)
-		net.hosts = append(net.hosts, latency.Host{IP: address, Command: []string{"ip", "netns", "exec", name}})
+		net.Hosts = append(net.Hosts, latency.Host{IP: address, Command: []string{"ip", "netns", "exec", name}})
 	}
 	return net
 }
@@ -92,16 +92,16 @@ func deleteNamespace(name string) ([]byte, error) {
 	return exec.CommandContext(ctx, "ip", "netns", "delete", name).CombinedOutput()
 }
 
-// directions of a cut, as nft calls them.
+// Directions of a cut, as nft calls them.
 var (
-	bothWays = []string{"input", "output"}
-	inwards  = []string{"input"}
-	outwards = []string{"output"}
+	BothWays = []string{"input", "output"}
+	Inwards  = []string{"input"}
+	Outwards = []string{"output"}
 )
 
-// cut drops every packet that host i gets, or sends, or both, without a word to
+// Cut drops every packet that host i gets, or sends, or both, without a word to
 // anyone.
-func (n *network) cut(tb testing.TB, i int, hooks []string) {
+func (n *Network) Cut(tb testing.TB, i int, hooks []string) {
 	tb.Helper()
 	rules := []string{"add table inet cut"}
 	for _, hook := range hooks {
@@ -110,8 +110,17 @@ func (n *network) cut(tb testing.TB, i int, hooks []string) {
 	ip(tb, "netns", "exec", n.names[i], "nft", strings.Join(rules, "; "))
 }
 
-// mend ends the cut of host i.
-func (n *network) mend(tb testing.TB, i int) {
+// CutBetween drops every packet that host i gets from host from; the rest of
+// what it gets and sends goes through.
+func (n *Network) CutBetween(tb testing.TB, i, from int) {
+	tb.Helper()
+	ip(tb, "netns", "exec", n.names[i], "nft", "add table inet cut; "+
+		"add chain inet cut input { type filter hook input priority 0; policy accept; }; "+
+		"add rule inet cut input ip saddr "+n.Hosts[from].IP+" drop")
+}
+
+// Mend ends the cut of host i.
+func (n *Network) Mend(tb testing.TB, i int) {
 	tb.Helper()
 	ip(tb, "netns", "exec", n.names[i], "nft", "delete", "table", "inet", "cut")
 }
