@@ -1,7 +1,9 @@
 package planted_test
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,7 +12,7 @@ import (
 )
 
 // tries bounds the runs in which a bug is looked for that isn't a slow one.
-const tries = "60000"
+const tries = "150000"
 
 // TestPlantedBugs expects the simulator to find each bug that shows soon; make
 // sim-bugs looks for all of them.
@@ -54,14 +56,36 @@ func TestEveryRuleIsLeftOutOnce(t *testing.T) {
 	}
 }
 
+// docs/CORRECTNESS.md tells of each rule that is left out, and of each scenario.
+func TestTheDocumentIsComplete(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join(root(t), "docs", "CORRECTNESS.md"))
+	require.NoError(t, err)
+	for _, p := range planted.All() {
+		if p.Rule > 0 {
+			require.Contains(t, string(document), "`"+p.Name+"`")
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(root(t), "pkg", "register", "testdata", "scenarios", "*.txt"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		require.Contains(t, string(document), "`"+strings.TrimSuffix(filepath.Base(file), ".txt")+"`")
+	}
+}
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	require.NoError(t, err)
+	return dir
+}
+
 func build(t *testing.T) *planted.Hunter {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("builds a simulator and runs it some dozen times")
 	}
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
-	require.NoError(t, err)
-	hunter, err := planted.Build(t.Context(), root, t.TempDir())
+	hunter, err := planted.Build(t.Context(), root(t), t.TempDir())
 	require.NoError(t, err)
 	return hunter
 }
