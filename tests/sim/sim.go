@@ -153,7 +153,7 @@ func (s *sim) form() {
 // rejoin lets every node be rebuilt, and the others hear of it.
 func (s *sim) rejoin() {
 	begun := s.now
-	for pass := 0; ; pass++ {
+	for pass := 0; len(s.oracle.violations) == 0; pass++ {
 		for _, n := range s.nodes {
 			n.hello()
 			n.scrub()

@@ -533,10 +533,17 @@ func All() []Plant {
 			}()})`}},
 		},
 		{
-			Name: "quorum-of-one", What: "one yes is enough for an accept: every run must fail",
-			edits: []edit{{writeGo, `	if r.poll.yes == 2 {
+			Name: "quorum-of-one", What: "one acceptor is a quorum for a change: every run must fail",
+			edits: []edit{
+				{writeGo, `	if r.poll.yes == 2 {
 		rec := r.proposal`, `	if r.poll.yes == 2 || PLANTED && r.poll.yes == 1 {
-		rec := r.proposal`}},
+		rec := r.proposal`},
+				{writeGo, `	r.send(r.pair[1])
+`, `	if !PLANTED {
+		r.send(r.pair[1])
+	}
+`},
+			},
 		},
 	}
 }
