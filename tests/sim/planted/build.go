@@ -119,6 +119,12 @@ var (
 	allRuns = regexp.MustCompile(`(?m)^seeds \d+ to \d+: (\d+) runs in .* a second, (\d+) bad$`)
 )
 
+// Good reports whether a seed is good when no bug is in force.
+func (h *Hunter) Good(ctx context.Context, seed uint64) (bool, error) {
+	f, err := h.Hunt(ctx, "", "-base", strconv.FormatUint(seed, 10), "-runs", "1")
+	return f.Bad == 0, err
+}
+
 // Hunt runs the simulator with one bug in force, with the arguments given, until a
 // seed shows it or the arguments end it.
 func (h *Hunter) Hunt(ctx context.Context, name string, args ...string) (Found, error) {

@@ -71,9 +71,8 @@ func All() []Plant {
 			}},
 		},
 		{
-			Name: "one-of-two-looked-at-again",
+			Name: "one-of-two-looked-at-again", Slow: true,
 			What: "of two blanks that moved, only one is looked at again",
-			Slow: true,
 			edits: []edit{{readGo, `		r.retry() // neither`, `		if PLANTED {
 			r.reread(again)
 			return
@@ -93,9 +92,8 @@ func All() []Plant {
 			}},
 		},
 		{
-			Name: "evicted-promise", Rule: 10,
+			Name: "evicted-promise", Slow: true, Rule: 10,
 			What: "a promise is evicted and the floor left",
-			Slow: true,
 			edits: []edit{
 				// The others are looked for with as few promises, so that evictions come often.
 				{acceptorGo, `MaxPromises = 1024`, `MaxPromises = 8`},
@@ -158,9 +156,8 @@ func All() []Plant {
 			edits: []edit{{replicaGo, `!pending && p.states == 0 {`, `(!pending || PLANTED) && p.states == 0 {`}},
 		},
 		{
-			Name:  "reply-before-state",
+			Name: "reply-before-state", Slow: true,
 			What:  "a reply doesn't wait for an earlier write of the horizon",
-			Slow:  true,
 			edits: []edit{{replicaGo, `&& p.states == 0 {`, `&& (p.states == 0 || PLANTED) {`}},
 		},
 		{
@@ -288,7 +285,6 @@ func All() []Plant {
 		{
 			Name: "same-epoch-at-each-start",
 			What: "every start of a node has the same first epoch",
-			Slow: true,
 			edits: []edit{
 				{nodeGo, `	n.store = st
 `, `	n.store = st
@@ -319,7 +315,6 @@ func All() []Plant {
 		{
 			Name: "horizon-from-ballot",
 			What: "each restart pushes the ballots seconds ahead",
-			Slow: true,
 			edits: []edit{{
 				acceptorGo, `a.durable.Horizon = max(now+HorizonStep, b.Time+HorizonSlack)`,
 				`a.durable.Horizon = max(now+HorizonStep, b.Time+HorizonSlack)
@@ -345,7 +340,7 @@ func All() []Plant {
 			edits: []edit{{identityGo, `l.Beat < o.Beat`, `l.Beat < o.Beat && !PLANTED`}},
 		},
 		{ // Either alone is seldom seen: each covers for the other.
-			Name: "rebuild-without-fence", Rule: 7, What: "neither floors nor incarnations keep out what was meant for a lost disk",
+			Name: "rebuild-without-fence", Slow: true, Rule: 7, What: "neither floors nor incarnations keep out what was meant for a lost disk",
 			edits: []edit{
 				{acceptorGo, `func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }`, `func (a *Acceptor) Join(floor Ballot) {
 	if !PLANTED {
@@ -354,7 +349,6 @@ func All() []Plant {
 }`},
 				{acceptorGo, `if q.Disks.olderThan(a.group.Disks) {`, `if q.Disks.olderThan(a.group.Disks) && !PLANTED {`},
 			},
-			Slow: true,
 		},
 		{
 			Name: "witness-votes-unsettled", Rule: 8, What: "a lost witness votes before the data replicas agree",
@@ -454,7 +448,7 @@ func All() []Plant {
 			edits: []edit{{rotGo, `	p.uncounted = true // what`, `	p.uncounted = !register.Planted("damage-kept-in-digest") // what`}},
 		},
 		{
-			Name: "write-ignores-epochs", Rule: 5, What: "a change or its refusal doesn't start over after a blank that moved",
+			Name: "write-ignores-epochs", Slow: true, Rule: 5, What: "a change or its refusal doesn't start over after a blank that moved",
 			edits: []edit{{writeGo, `if _, moved := r.moved(); moved > 0 {`, `if _, moved := r.moved(); moved > 0 && !PLANTED {`}},
 		},
 		{
@@ -522,7 +516,7 @@ func All() []Plant {
 		for key,`}},
 		},
 		{
-			Name: "digest-before-sync", What: "a digest leaves before what it sums up is synced",
+			Name: "digest-before-sync", Slow: true, What: "a digest leaves before what it sums up is synced",
 			edits: []edit{{transferGo, `	r.store.Write(nil, func(err error) { done(tree, err) })`, `	if PLANTED {
 		done(tree, nil)
 		return
@@ -530,7 +524,7 @@ func All() []Plant {
 	r.store.Write(nil, func(err error) { done(tree, err) })`}},
 		},
 		{
-			Name: "mended-below-floor", What: "a damaged record is settled at ballots that the floor, raised since, keeps out",
+			Name: "mended-below-floor", Slow: true, What: "a damaged record is settled at ballots that the floor, raised since, keeps out",
 			edits: []edit{{rotGo, `Bar: register.Max(bar, p.acc.Durable().Floor)})`, `Bar: func() register.Ballot {
 				if PLANTED {
 					return bar
@@ -539,10 +533,17 @@ func All() []Plant {
 			}()})`}},
 		},
 		{
-			Name: "quorum-of-one", What: "one yes is enough for an accept: every run must fail",
-			edits: []edit{{writeGo, `	if r.poll.yes == 2 {
+			Name: "quorum-of-one", What: "one acceptor is a quorum for a change: every run must fail",
+			edits: []edit{
+				{writeGo, `	if r.poll.yes == 2 {
 		rec := r.proposal`, `	if r.poll.yes == 2 || PLANTED && r.poll.yes == 1 {
-		rec := r.proposal`}},
+		rec := r.proposal`},
+				{writeGo, `	r.send(r.pair[1])
+`, `	if !PLANTED {
+		r.send(r.pair[1])
+	}
+`},
+			},
 		},
 	}
 }

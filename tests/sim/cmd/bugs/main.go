@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"time"
 
-	"github.com/dyad-db/dyad/tests/sim"
 	"github.com/dyad-db/dyad/tests/sim/planted"
 )
 
@@ -52,28 +51,42 @@ func hunt(ctx context.Context, name string, limit time.Duration) (missed int, er
 		if name != "" && p.Name != name {
 			continue
 		}
-		begun := time.Now()
-		f, err := hunter.Hunt(ctx, p.Name, "-duration", limit.String())
+		ok, err := look(ctx, hunter, p, limit)
 		if err != nil {
 			return missed, err
 		}
-		verdict := "found"
-		switch {
-		case f.Seed == 0:
-			verdict = "MISSED"
-			missed++
-		case len(sim.Run(f.Seed, nil).Violations) > 0:
-			verdict = "BAD" // the seed is, without the bug, too
-			missed++
-		default:
+		if ok {
 			found++
+		} else {
+			missed++
 		}
-		rule := "own"
-		if p.Rule > 0 {
-			rule = fmt.Sprint(p.Rule)
-		}
-		fmt.Printf("%-7s %4s  %-26s %16d %8d %8.1f  %s\n", verdict, rule, p.Name, f.Seed, f.Runs, time.Since(begun).Seconds(), p.What)
 	}
 	fmt.Printf("%d planted bugs found, %d missed\n", found, missed)
 	return missed, nil
+}
+
+// look has the simulator look for one bug, and prints what came of it.
+func look(ctx context.Context, hunter *planted.Hunter, p planted.Plant, limit time.Duration) (found bool, err error) {
+	begun := time.Now()
+	f, err := hunter.Hunt(ctx, p.Name, "-duration", limit.String())
+	if err != nil {
+		return false, err
+	}
+	took := time.Since(begun)
+	verdict := "MISSED"
+	if f.Seed != 0 {
+		if found, err = hunter.Good(ctx, f.Seed); err != nil {
+			return false, err
+		}
+		verdict = "found"
+		if !found {
+			verdict = "BAD" // the seed is, without the bug, too
+		}
+	}
+	rule := "own"
+	if p.Rule > 0 {
+		rule = fmt.Sprint(p.Rule)
+	}
+	fmt.Printf("%-7s %4s  %-26s %16d %8d %8.1f  %s\n", verdict, rule, p.Name, f.Seed, f.Runs, took.Seconds(), p.What)
+	return found, nil
 }
