@@ -220,10 +220,12 @@ func aStatus() wire.ClusterStatus {
 	return wire.ClusterStatus{Nodes: []wire.NodeReport{
 		{ID: "db-0", URL: "http://a:1", Up: true, ReplyMillis: 1.5, Status: &wire.NodeStatus{
 			ID: "db-0", Serving: true, Life: wire.Life{Incarnation: 1, Boots: 2}, Hints: []wire.HintHolding{hint},
-			Scrub: wire.ScrubFindings{Damaged: 2, Healed: 1}, Incarnations: map[string]uint32{"db-0": 1, "db-1": 2},
+			Incarnations: map[string]uint32{"db-0": 1, "db-1": 2},
 		}},
 		{ID: "db-1", Error: "connection refused"},
-		{ID: "db-2", Up: true, Status: &wire.NodeStatus{Life: wire.Life{Joining: true}, Rebuild: &wire.RebuildProgress{Done: 1, Of: 64}}},
+		{ID: "db-2", Up: true, Status: &wire.NodeStatus{
+			Life: wire.Life{Joining: true}, Rebuild: &wire.RebuildProgress{Done: 1, Of: 64}, Scrub: wire.ScrubFindings{Damaged: 2, Healed: 1},
+		}},
 	}}
 }
 
