@@ -19,6 +19,7 @@ func FuzzParseFlags(f *testing.F) {
 	f.Add("-health-check=maybe", "", "env:1", "many", "")
 	f.Add("--\x00word", "x", "y", "0x10", "F")
 	f.Add("--help", "", "", "", "")
+	f.Add("", "flag:1", "env:1", "3", "true")
 	f.Fuzz(func(t *testing.T, words, listen, envListen, envPartitions, envCheck string) {
 		env := map[string]string{"DYAD_LISTEN": envListen, "DYAD_PARTITIONS": envPartitions, "DYAD_HEALTH_CHECK": envCheck}
 		if _, err := parse(strings.Split(words, "\x00"), env); err != nil {

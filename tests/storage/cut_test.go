@@ -25,8 +25,9 @@ func (p *power) on(t *testing.T, dir string, kill func()) (off func()) {
 	t.Helper()
 	unmount, err := powercut.Mount(p.disk, dir)
 	require.NoError(t, err)
-	over := make(chan struct{})
+	over, watched := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(watched)
 		select {
 		case <-p.disk.Cut():
 			kill()
@@ -35,6 +36,7 @@ func (p *power) on(t *testing.T, dir string, kill func()) (off func()) {
 	}()
 	return func() {
 		close(over)
+		<-watched
 		p.disk.CutNow()
 		require.NoError(t, unmount())
 		p.disk = p.disk.After(p.loss, p.rand)

@@ -25,7 +25,7 @@ func TestErrors(t *testing.T) {
 		{class{writeCalls, 150}, "ENOSPC"},
 		{class{nameCalls, 5}, "EIO"},
 	}
-	s.run(number(t, "DYAD_ERRORS", 8), func(*lineage) {}, func(l *lineage) (life, string) {
+	s.run(number(t, "DYAD_ERRORS", 5), func(*lineage) {}, func(l *lineage) (life, string) {
 		fault := faults[s.rand.IntN(len(faults))]
 		trace := filepath.Join(t.TempDir(), "trace")
 		f := l.live(t, nil, injecting(fault.calls, fmt.Sprintf("error=%s:when=%d", fault.errno, fault.draw(s.rand)), trace)...)

@@ -59,7 +59,8 @@ type life struct {
 func (l *lineage) writerCommand(ctx context.Context, before ...string) *exec.Cmd {
 	words := append(before, os.Args[0])
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Env = append(os.Environ(), dirEnv+"="+filepath.Join(l.dir, "data", "store"), fmt.Sprint(seedEnv, "=", l.steps.seed))
+	// The race detector would wait for a second at each end.
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", dirEnv+"="+filepath.Join(l.dir, "data", "store"), fmt.Sprint(seedEnv, "=", l.steps.seed))
 	// A tracer that is killed would leave its tracee behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
