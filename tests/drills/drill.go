@@ -41,14 +41,15 @@ func load(users int) latency.Options {
 	return latency.Options{Clients: 16, PerSecond: 25, Limit: limit, Healthy: calm, Whole: bound(users), Shared: users}
 }
 
-// conclude ends a load, prints its table and judges it, and then the nodes.
-func conclude(tb testing.TB, l *latency.Load, nodes []string) latency.Outcome {
+// conclude ends a load, prints its table and judges it, and then the nodes. others
+// are users that the load knows nothing of.
+func conclude(tb testing.TB, l *latency.Load, nodes []string, others ...string) latency.Outcome {
 	tb.Helper()
 	o := l.Finish()
 	tb.Logf("%d gateways; what one leaves unanswered moves to the other, once; no request may take %v:\n%s", gateways, limit, o)
 	judge(tb, o)
 	l.Await("no tombstone is left", func(s latency.Status) bool { return s.Whole && s.Tombstones == 0 })
-	var ids []string
+	ids := others
 	for _, u := range l.Users() {
 		ids = append(ids, u.ID)
 	}

@@ -30,7 +30,7 @@ func drills() []drill {
 		{"rolled-back", "the same with a disk that was put back to an older copy (FOR=3)", drillRolledBack},
 		{"delete-while-away", "a deletion while each node in turn is away, with copies and hints of the user (FOR=5)", drillDeleteWhileAway},
 		{"old-hint", "a witness comes back with a hint that is older than the record", drillOldHint},
-		{"divergence", "one record lost at one replica: anti-entropy finds it (USERS=20000)", drillDivergence},
+		{"divergence", "one record among many lost at one replica: anti-entropy finds it (USERS=1000000)", drillDivergence},
 		{"flipped-byte", "a byte flipped in a log, a MANIFEST and an SST file of a stopped node (USERS=20000)", drillFlippedByte},
 		{"full-disk", "the disk of one node full, and room again (FOR=10)", drillFullDisk},
 		{"two-full-disks", "the disks of two nodes full: what needs room is refused, reads and deletions go on", drillTwoFullDisks},
