@@ -12,7 +12,6 @@ const (
 	replicaGo  = "dbnode/replica/replica.go"
 	nodeGo     = "tests/sim/node.go"
 	handingGo  = "tests/sim/handoff.go"
-	transferGo = "dbnode/replica/transfer.go"
 	gatewayGo  = "tests/sim/gateway.go"
 	simGo      = "tests/sim/sim.go"
 	identityGo = "dbnode/replica/identity.go"
@@ -436,7 +435,7 @@ func All() []Plant {
 			edits: []edit{{damageGo, `q.Record.Ballot.Less(bar)) && !`, `q.Record.Ballot.Less(bar) && !PLANTED) && !`}},
 		},
 		{
-			Name: "damaged-copied-below-bar", What: "a rebuild replaces a damaged record by an older copy",
+			Name: "damaged-copied-below-bar", Slow: true, What: "a rebuild replaces a damaged record by an older copy",
 			edits: []edit{{damageGo, `	if rec.Ballot.Less(bar) {`, `	if rec.Ballot.Less(bar) && !PLANTED {`}},
 		},
 		{
@@ -452,7 +451,7 @@ func All() []Plant {
 			edits: []edit{{writeGo, `if _, moved := r.moved(); moved > 0 {`, `if _, moved := r.moved(); moved > 0 && !PLANTED {`}},
 		},
 		{
-			Name: "unadmitted-raises-beat", What: "an old copy of a disk that isn't admitted yet catches up with the disk",
+			Name: "unadmitted-raises-beat", Slow: true, What: "an old copy of a disk that isn't admitted yet catches up with the disk",
 			edits: []edit{{identityGo, `if r.admitted.Load() && r.changed.Swap(false) {`, `if (r.admitted.Load() || own.Incarnation > 0 && PLANTED) && r.changed.Swap(false) {`}},
 		},
 		{
@@ -514,14 +513,6 @@ func All() []Plant {
 			break
 		}
 		for key,`}},
-		},
-		{
-			Name: "digest-before-sync", Slow: true, What: "a digest leaves before what it sums up is synced",
-			edits: []edit{{transferGo, `	r.store.Write(nil, func(err error) { done(tree, err) })`, `	if PLANTED {
-		done(tree, nil)
-		return
-	}
-	r.store.Write(nil, func(err error) { done(tree, err) })`}},
 		},
 		{
 			Name: "mended-below-floor", Slow: true, What: "a damaged record is settled at ballots that the floor, raised since, keeps out",
