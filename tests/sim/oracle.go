@@ -1,10 +1,12 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -247,15 +249,16 @@ func (o *oracle) calm(op *operation) {
 	}
 }
 
-// judge checks that each key was one linearizable register.
+// judge checks that each key was one linearizable register. Changes of unknown
+// outcome are what the checker is slow with, and few of them explain anything: it
+// is given few at first.
 func (o *oracle) judge() {
 	for k, history := range o.histories {
-		// Creates of unknown outcome that nobody saw may still explain a delete,
-		// but seldom do, and the checker is slow with them.
-		seen, unseen := o.split(history)
-		verdict := check(o.tick(), seen)
-		if verdict != porcupine.Ok && len(unseen) > 0 {
-			verdict = check(o.tick(), append(seen, unseen...))
+		verdict := porcupine.Illegal
+		for _, few := range []int{0, 4, len(history)} {
+			if verdict != porcupine.Ok {
+				verdict = check(o.tick(), o.plausible(history, few))
+			}
 		}
 		switch verdict {
 		case porcupine.Ok:
@@ -273,10 +276,11 @@ func check(end int64, history []porcupine.Operation) porcupine.CheckResult {
 	return porcupine.CheckOperationsTimeout(model(), history, judgeTime)
 }
 
-// split takes the creates of unknown outcome that nobody saw out of a history.
-// Such appends are dropped: any document that they could change for a delete,
-// the delete takes as well without them.
-func (o *oracle) split(history []porcupine.Operation) (seen, unseen []porcupine.Operation) {
+// plausible is a history with the first few only of the creates of unknown outcome
+// that nobody saw, and a few more of the deletes. The one that was called earlier
+// can explain whatever a later one can. Such appends are dropped: any document
+// that they could change for a delete, the delete takes as well without them.
+func (o *oracle) plausible(history []porcupine.Operation, few int) (out []porcupine.Operation) {
 	words := map[string]bool{}
 	for i := range history {
 		if op := history[i].Input.(*operation); !op.unlimited {
@@ -285,16 +289,25 @@ func (o *oracle) split(history []porcupine.Operation) (seen, unseen []porcupine.
 			}
 		}
 	}
-	for _, h := range history {
+	byCall := func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) }
+	creates, deletes := few, few+4
+	for _, h := range slices.SortedFunc(slices.Values(history), byCall) {
 		op := h.Input.(*operation)
+		keep := !op.unlimited || words[op.token]
 		switch {
-		case !op.unlimited || op.kind == opDelete || words[op.token]:
-			seen = append(seen, h)
+		case keep:
 		case op.kind == opCreate:
-			unseen = append(unseen, h)
+			creates--
+			keep = creates >= 0
+		case op.kind == opDelete:
+			deletes--
+			keep = deletes >= 0
+		}
+		if keep {
+			out = append(out, h)
 		}
 	}
-	return seen, unseen
+	return out
 }
 
 // ended is the state after opEnd, which follows everything that a client was
