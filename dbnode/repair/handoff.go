@@ -25,7 +25,8 @@ const (
 	rewrites     = 32 // rewrites under way at once
 	// restShare is how many times as long as a full batch took the worker rests
 	// after it: with many hints to deliver, the nodes' time is mostly the requests'.
-	restShare = 3
+	restShare   = 3
+	longestRest = time.Second
 )
 
 // Hints are what this node keeps as witness; *replica.Replica does.
@@ -86,7 +87,7 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 		h.pass.turn()
 	}
 	if moved && len(hints) == batchHints {
-		rest(ctx, restShare*time.Since(begun))
+		rest(ctx, min(restShare*time.Since(begun), longestRest))
 	}
 	return moved || err != nil, err
 }
