@@ -23,10 +23,6 @@ const (
 	batchHints   = 256
 	batchTimeout = 2 * time.Second
 	rewrites     = 32 // rewrites under way at once
-	// restShare is how many times as long as a full batch took the worker rests
-	// after it: with many hints to deliver, the nodes' time is mostly the requests'.
-	restShare   = 3
-	longestRest = time.Second
 )
 
 // Hints are what this node keeps as witness; *replica.Replica does.
@@ -81,25 +77,11 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 	}
 	h.pass.after = hints[len(hints)-1].Key
 	h.pass.work = true
-	begun := time.Now()
 	moved, err := h.deliver(ctx, partition, hints)
 	if !moved || err != nil {
 		h.pass.turn()
 	}
-	if moved && len(hints) == batchHints {
-		rest(ctx, min(restShare*time.Since(begun), longestRest))
-	}
 	return moved || err != nil, err
-}
-
-// rest returns after d, or when ctx ends.
-func rest(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // deliver forwards the hints, forgets those that arrived, and rewrites those
