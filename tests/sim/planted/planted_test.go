@@ -34,9 +34,10 @@ func TestPlantedBugs(t *testing.T) {
 	}
 }
 
-// Any run in which a change is acknowledged must show that one acceptor is no
-// quorum; in a few of a hundred none is. The seeds are always the same.
-func TestBrokenQuorumAlwaysFails(t *testing.T) {
+// Runs must show that one acceptor is no quorum: all but the few in which nothing is
+// acknowledged, or hedges have a second acceptor hold it all the same. The seeds are
+// always the same.
+func TestBrokenQuorumIsNearlyAlwaysBad(t *testing.T) {
 	f, err := build(t).Hunt(t.Context(), "quorum-of-one", "-base", "1", "-runs", "100", "-all")
 	require.NoError(t, err)
 	require.Equal(t, 100, f.Runs)
