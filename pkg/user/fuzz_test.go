@@ -67,15 +67,7 @@ func FuzzCreateAndUpdate(f *testing.F) {
 		if p, err = rules.Patch(p); err != nil {
 			return
 		}
-		if p.Name != nil {
-			u.Name = *p.Name
-		}
-		if p.Email != nil {
-			u.Email = *p.Email
-		}
-		if p.Group != nil {
-			u.Group = *p.Group
-		}
+		u = patched(u, p)
 		doc = requireStored(t, rules, u, user.Update(p), doc)
 		again, err := user.Update(p)(doc)
 		require.NoError(t, err)

@@ -2,13 +2,14 @@ package nemesis
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dyad-db/dyad/tests/sim/planted"
 )
 
 // plant is a rule left out of the programs: old, which stands once in the file,
@@ -70,12 +71,8 @@ func sow(t *testing.T, name string) {
 		t.Log("planted: ", p.what)
 		root, err := filepath.Abs(filepath.Join("..", ".."))
 		require.NoError(t, err)
-		dir := t.TempDir()
-		broken, overlay := filepath.Join(dir, "broken.go"), filepath.Join(dir, "overlay.json")
-		require.NoError(t, os.WriteFile(broken, p.source(t), 0o600))
-		list, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, p.file): broken}})
+		overlay, err := planted.Overlay(root, t.TempDir(), map[string][]byte{p.file: p.source(t)})
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(overlay, list, 0o600))
 		t.Setenv("GOFLAGS", strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
 		return
 	}

@@ -23,7 +23,7 @@ func (s *sim) send(from, to int, q register.Request, answer func(register.Reply)
 		s.after(1, c.deliver)
 	case !s.nodes[to].up && s.rng.IntN(2) == 0:
 		s.after(s.latency(), func() { c.tell(register.Reply{Verdict: register.VerdictUnsent}) })
-	case s.loses(from, to):
+	case s.loses(from, to, faultLost):
 		s.maybeLate(c.deliver)
 		c.lose()
 	default:
@@ -43,7 +43,7 @@ func (s *sim) remote(from, to int, serve func(peer *node, reply func(then func()
 		}
 		alive := peer.alive()
 		serve(peer, func(then func()) {
-			if !alive() || from != to && s.losesReply(to, from) {
+			if !alive() || from != to && s.loses(to, from, faultReplyLost) {
 				return
 			}
 			s.after(s.latency(), func() {
@@ -58,7 +58,7 @@ func (s *sim) remote(from, to int, serve func(peer *node, reply func(then func()
 	switch {
 	case from == to:
 		s.after(1, deliver)
-	case s.loses(from, to):
+	case s.loses(from, to, faultLost):
 		s.maybeLate(deliver)
 	default:
 		s.after(s.latency(), deliver)
@@ -66,25 +66,15 @@ func (s *sim) remote(from, to int, serve func(peer *node, reply func(then func()
 	}
 }
 
-// loses reports whether a request is lost on its way.
-func (s *sim) loses(from, to int) bool {
+// loses reports whether a message is lost on its way, which f counts unless it was
+// a cut that did it.
+func (s *sim) loses(from, to int, f fault) bool {
 	if s.cutOff(from, to) {
 		return true
 	}
 	lost := s.chance(s.profile.loss)
 	if lost {
-		s.watch.fault(faultLost)
-	}
-	return lost
-}
-
-func (s *sim) losesReply(from, to int) bool {
-	if s.cutOff(from, to) {
-		return true
-	}
-	lost := s.chance(s.profile.loss)
-	if lost {
-		s.watch.fault(faultReplyLost)
+		s.watch.fault(f)
 	}
 	return lost
 }
@@ -171,7 +161,7 @@ func (c *call) reply(r register.Reply) {
 	case c.doubled && first && s.chance(50): // that is why it is sent again
 	case c.from == c.to:
 		s.after(1, func() { c.tell(r) })
-	case s.losesReply(c.to, c.from):
+	case s.loses(c.to, c.from, faultReplyLost):
 		c.lose()
 	default:
 		s.after(s.latency(), func() { c.tell(r) })

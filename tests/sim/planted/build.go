@@ -56,20 +56,8 @@ func Build(ctx context.Context, root, dir string) (*Hunter, error) {
 	if err != nil {
 		return nil, err
 	}
-	replace := map[string]string{}
-	for file, text := range sources {
-		copied := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
-		if err := os.WriteFile(copied, text, 0o600); err != nil {
-			return nil, err
-		}
-		replace[filepath.Join(root, file)] = copied
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	list, err := json.Marshal(map[string]any{"Replace": replace})
+	overlay, err := Overlay(root, dir, sources)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(overlay, list, 0o600); err != nil {
 		return nil, err
 	}
 	binary := filepath.Join(dir, "sim")
@@ -79,6 +67,25 @@ func Build(ctx context.Context, root, dir string) (*Hunter, error) {
 		return nil, fmt.Errorf("build the simulator with all bugs: %w\n%s", err, out)
 	}
 	return &Hunter{binary}, nil
+}
+
+// Overlay writes sources, by their paths below root, into dir, and returns the file
+// for go build -overlay that has them stand in for the module's own.
+func Overlay(root, dir string, sources map[string][]byte) (string, error) {
+	replace := map[string]string{}
+	for file, text := range sources {
+		copied := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
+		if err := os.WriteFile(copied, text, 0o600); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(root, file)] = copied
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	return overlay, os.WriteFile(overlay, list, 0o600)
 }
 
 // plantAll returns the sources that change, with every bug in them.
