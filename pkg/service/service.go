@@ -88,6 +88,9 @@ func ParseFlags(flags *flag.FlagSet, args []string, getenv func(string) string) 
 // Serve answers requests on l until ctx ends, then stops as slowly as linger says
 // and lets the requests under way end.
 func Serve(ctx context.Context, l net.Listener, handler http.Handler, linger Linger, logger *slog.Logger) error {
+	if linger.Streams != nil {
+		defer linger.Streams.Close()
+	}
 	conns, bye := newOpenConns(), &farewell{next: handler}
 	l = &once{Listener: l}
 	server := &http.Server{
@@ -111,7 +114,14 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler, linger Lin
 	// before clients are told to connect anew.
 	err := l.Close()
 	bye.saying.Store(true)
+	said := time.Now()
+	if linger.Streams != nil {
+		linger.Streams.Farewell()
+	}
 	conns.awaitNone(linger.Farewell)
+	if linger.Streams != nil {
+		linger.Streams.Wait(max(0, linger.Farewell-time.Since(said)))
+	}
 	conns.hurry()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
