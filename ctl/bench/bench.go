@@ -53,17 +53,27 @@ const (
 	operations
 )
 
-var operationNames = [operations]string{"read", "create", "update", "delete"}
+// String names the operation as results do.
+func (o operation) String() string {
+	return [operations]string{"read", "create", "update", "delete"}[o]
+}
 
 // shares are how many of a thousand requests do what.
 type shares [operations]int
 
-var loads = map[string]shares{
-	"read":   {opRead: 1000},
-	"create": {opCreate: 1000},
-	"update": {opUpdate: 1000},
-	"mixed":  {opRead: 800, opUpdate: 150, opCreate: 25, opDelete: 25},
-	"hot":    {opUpdate: 1000},
+// sharesOf returns what the requests of a load do.
+func sharesOf(load string) (s shares, known bool) {
+	switch load {
+	case "read":
+		return shares{opRead: 1000}, true
+	case "create":
+		return shares{opCreate: 1000}, true
+	case "update", "hot":
+		return shares{opUpdate: 1000}, true
+	case "mixed":
+		return shares{opRead: 800, opUpdate: 150, opCreate: 25, opDelete: 25}, true
+	}
+	return s, false
 }
 
 // Loads says what each load is.
@@ -71,7 +81,7 @@ const Loads = `read, create, update; mixed: 80 % reads, 15 % updates, 2.5 % crea
 
 // Validate says what is wrong with the configuration.
 func (c Config) Validate() error {
-	_, known := loads[c.Load]
+	_, known := sharesOf(c.Load)
 	switch {
 	case !known:
 		return fmt.Errorf("there is no load %q: choose one of %s", c.Load, Loads)
@@ -131,8 +141,9 @@ func Run(ctx context.Context, cfg Config, say func(Progress)) (Result, error) {
 func newRun(cfg Config) *run {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the program instead
+	s, _ := sharesOf(cfg.Load)
 	r := &run{
-		cfg: cfg, shares: loads[cfg.Load], prefix: "bench-" + hex.EncodeToString(b[:]) + "-",
+		cfg: cfg, shares: s, prefix: "bench-" + hex.EncodeToString(b[:]) + "-",
 		client: &http.Client{
 			Timeout:   requestTimeout,
 			Transport: &http.Transport{MaxIdleConnsPerHost: cfg.Clients, DisableCompression: true},

@@ -69,7 +69,7 @@ func (r *run) result(lasted time.Duration) Result {
 		}
 		all.Merge(times)
 		if times.TotalCount() > 0 || len(reasons) > 0 {
-			out.Requests = append(out.Requests, row(operationNames[op], times, reasons, lasted))
+			out.Requests = append(out.Requests, row(op.String(), times, reasons, lasted))
 		}
 	}
 	out.Requests[0] = row("all", all, failed, lasted)

@@ -229,7 +229,7 @@ func TestAFoldThatFails(t *testing.T) {
 			c.all.Wait()
 			require.ErrorIs(t, c.errs[0], failure)
 			require.ErrorIs(t, c.errs[1], failure)
-			if failure != register.ErrNoSpace {
+			if !errors.Is(failure, register.ErrNoSpace) {
 				failure = register.ErrUnavailable
 			}
 			require.ErrorIs(t, c.errs[2], failure)

@@ -1,7 +1,6 @@
 package drive_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -39,7 +38,7 @@ func BenchmarkOperation(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := d.Do(context.Background(), within(time.Second, "k", change)); err != nil {
+				if _, err := d.Do(b.Context(), within(time.Second, "k", change)); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -231,12 +231,11 @@ func (r *run) loop(ctx context.Context) {
 
 func (r *run) reply(a answer) {
 	node := r.group[a.seat]
-	switch a.reply.Verdict {
-	case register.VerdictUnable:
+	if a.reply.Verdict == register.VerdictUnable {
 		r.driver.unable[node].Store(time.Now().UnixMicro())
-	case register.VerdictFull:
+	}
+	if a.reply.Verdict == register.VerdictFull {
 		r.driver.full[node].Store(time.Now().UnixMicro())
-	default:
 	}
 	r.send(r.round.Reply(a.seat, a.tag, a.reply))
 }

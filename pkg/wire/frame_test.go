@@ -152,14 +152,14 @@ func TestRefusedFrames(t *testing.T) {
 		return c
 	}
 	for name, frame := range map[string][]byte{
-		"another version": changed(0, 2),
-		"an unknown kind": changed(2, 9), // version, count
-		"a read that grows": wire.AppendRequests(nil, []register.Request{{Kind: register.KindRead, Key: "k", Grows: true}}),
+		"another version":         changed(0, 2),
+		"an unknown kind":         changed(2, 9), // version, count
+		"a read that grows":       wire.AppendRequests(nil, []register.Request{{Kind: register.KindRead, Key: "k", Grows: true}}),
 		"an accept of a blank":    accept(register.Record{}),
 		"a ballot below its op":   accept(register.Record{Ballot: b, Op: register.Ballot{Time: 8}}),
 		"a ballot without a time": accept(register.Record{Ballot: register.Ballot{Proposer: 1}, Op: register.Ballot{Proposer: 1}}),
 		"too large a document":    accept(register.Record{Ballot: b, Op: b, Doc: make([]byte, wire.MaxDocBytes+1)}),
-		"too many messages": wire.AppendRequests(nil, make([]register.Request, wire.MaxMessages+1)),
+		"too many messages":       wire.AppendRequests(nil, make([]register.Request, wire.MaxMessages+1)),
 		"too long a key": wire.AppendRequests(nil, []register.Request{
 			{Kind: register.KindRead, Key: string(make([]byte, wire.MaxKeyBytes+1))},
 		}),

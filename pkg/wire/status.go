@@ -4,12 +4,12 @@ import "time"
 
 // Paths that a node serves, and, but for the first three, the gateway as well.
 const (
-	PathStream  = "/v1/stream"  // GET: upgrades the connection to a stream of frames
-	PathCompact = "/v1/compact" // POST: rewrites the store to its smallest form
-	PathRecords = "/v1/records" // GET: a RecordsQuery; RecordLines come back
-	PathLive    = "/livez"      // 200 while the process runs
-	PathReady   = "/readyz"     // 200 while it serves
-	PathStatus  = "/status"     // NodeStatus or ClusterStatus
+	PathStream  = "/v1/stream"           // GET: upgrades the connection to a stream of frames
+	PathCompact = "/v1/compact"          // POST: rewrites the store to its smallest form
+	PathRecords = "/v1/records"          // GET: a RecordsQuery; RecordLines come back
+	PathLive    = "/livez"               // 200 while the process runs
+	PathReady   = "/readyz"              // 200 while it serves
+	PathStatus  = "/status"              // NodeStatus or ClusterStatus
 	BinaryType  = "application/vnd.dyad" // of what is not JSON
 )
 
