@@ -120,6 +120,7 @@ func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 // that are up, and have room for what grows, to all others.
 func (d *Driver) order(partition int, prefer []int, grows bool) [register.Seats]int {
 	group := d.cfg.Places.Group(partition)
+	now := time.Now().UnixMicro()
 	rank := func(seat int) int {
 		r := seat + len(prefer)
 		for i, s := range prefer {
@@ -127,7 +128,7 @@ func (d *Driver) order(partition int, prefer []int, grows bool) [register.Seats]
 				r = i
 			}
 		}
-		if !d.usable(group[seat], grows) {
+		if !d.usable(group[seat], grows, now) {
 			r += 2 * register.Seats
 		}
 		return r
@@ -143,12 +144,12 @@ func (d *Driver) order(partition int, prefer []int, grows bool) [register.Seats]
 
 // usable reports whether a node is thought to answer, to take part, and to have
 // room where that is needed.
-func (d *Driver) usable(node int, grows bool) bool {
+func (d *Driver) usable(node int, grows bool, now int64) bool {
 	said := d.unable[node].Load()
 	if grows {
 		said = max(said, d.full[node].Load())
 	}
-	return d.cfg.Nodes.Up(node) && time.Now().UnixMicro()-said > avoidance.Microseconds()
+	return d.cfg.Nodes.Up(node) && now-said > avoidance.Microseconds()
 }
 
 // answer is what came back for one Send.

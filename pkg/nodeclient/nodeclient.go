@@ -195,11 +195,10 @@ func (c *Client) runLane(l *lane) {
 
 // ship sends the frame of a flight, encoded into buf, which it returns.
 func (c *Client) ship(f flight, buf []byte) []byte {
-	requests := make([]register.Request, len(f.batch))
+	frame := wire.AppendRequestCount(wire.AppendHead(buf), len(f.batch))
 	for i := range f.batch {
-		requests[i] = f.batch[i].request
+		frame = wire.AppendRequest(frame, &f.batch[i].request)
 	}
-	frame := wire.AppendRequests(wire.AppendHead(buf), requests)
 	for range 2 { // a stream may end at any time, and then another is made
 		s, err := c.usable()
 		if err != nil {

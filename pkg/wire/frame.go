@@ -43,26 +43,35 @@ const growsBit = 1 << 7
 
 // AppendRequests appends the body of a frame of requests to b.
 func AppendRequests(b []byte, requests []register.Request) []byte {
-	b = append(b, frameVersion)
-	b = binary.AppendUvarint(b, uint64(len(requests)))
+	b = AppendRequestCount(b, len(requests))
 	for i := range requests {
-		q := &requests[i]
-		kind := byte(q.Kind)
-		if q.Grows {
-			kind |= growsBit
-		}
-		b = append(b, kind)
-		b = binary.AppendUvarint(b, uint64(q.Partition))
-		b = appendString(b, q.Key)
-		b = appendDisks(b, q.Disks)
-		switch q.Kind {
-		case register.KindRead:
-		case register.KindPrepare, register.KindChosen, register.KindBar, register.KindCollect:
-			b = appendBallot(b, q.Ballot)
-		case register.KindAccept:
-			b = append(b, recordFlags(q.Record))
-			b = appendRecord(b, q.Record)
-		}
+		b = AppendRequest(b, &requests[i])
+	}
+	return b
+}
+
+// AppendRequestCount begins the body of a frame of n requests, which follow.
+func AppendRequestCount(b []byte, n int) []byte {
+	return binary.AppendUvarint(append(b, frameVersion), uint64(n))
+}
+
+// AppendRequest appends one of the requests of a frame.
+func AppendRequest(b []byte, q *register.Request) []byte {
+	kind := byte(q.Kind)
+	if q.Grows {
+		kind |= growsBit
+	}
+	b = append(b, kind)
+	b = binary.AppendUvarint(b, uint64(q.Partition))
+	b = appendString(b, q.Key)
+	b = appendDisks(b, q.Disks)
+	switch q.Kind {
+	case register.KindRead:
+	case register.KindPrepare, register.KindChosen, register.KindBar, register.KindCollect:
+		b = appendBallot(b, q.Ballot)
+	case register.KindAccept:
+		b = append(b, recordFlags(q.Record))
+		b = appendRecord(b, q.Record)
 	}
 	return b
 }
