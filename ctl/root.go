@@ -31,7 +31,7 @@ func run(ctx context.Context) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(devCommand(), statusCommand(), nodeCommand(), versionCommand())
+	root.AddCommand(devCommand(), statusCommand(), benchCommand(), nodeCommand(), versionCommand())
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0

@@ -160,7 +160,7 @@ func (n *Node) Run(ctx context.Context, l net.Listener) error {
 		}
 	})
 	defer context.AfterFunc(ctx, func() { n.stopping.Store(true) })()
-	err := service.Serve(ctx, l, handler, service.Linger{Farewell: farewell}, n.cfg.Logger)
+	err := service.Serve(ctx, l, handler, service.Linger{Farewell: farewell, Streams: handler}, n.cfg.Logger)
 	cancel(nil)
 	stopWorkers()
 	wg.Wait()

@@ -1,26 +1,20 @@
-// Package api is a node's HTTP side: frames from gateways and peers, health and
-// operations.
+// Package api is a node's side of the wire: streams of frames from gateways and
+// peers, and HTTP for health and operations.
 //
-// Invariants: a frame for another node, or of a cluster with other partitions,
-// is refused before anything in it is looked at; the messages being worked on
-// are bounded, and so are bodies.
+// Invariants: a stream for another node, or of a cluster with other partitions,
+// is refused before any frame; streams are bounded, and so are the frames that
+// are being worked on, and bodies.
 package api
 
 import (
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/dyad-db/dyad/pkg/register"
 	"github.com/dyad-db/dyad/pkg/wire"
 )
-
-// maxInFlight bounds the messages that are being served at once; more are
-// refused with 503. With it the store's queue is bounded.
-const maxInFlight = 32 << 10
 
 // Acceptors answers protocol requests; *replica.Replica does.
 type Acceptors interface {
@@ -47,16 +41,21 @@ type Config struct {
 	Logger     *slog.Logger
 }
 
-type handler struct {
+// Handler serves a node's port. What it was asked to turn over to frames, the
+// server knows nothing of any more: the streams are ended with Farewell, Wait
+// and Close.
+type Handler struct {
 	Config
-	inFlight atomic.Int64
+	mux     *http.ServeMux
+	streams streams
 }
 
-// New returns the node's HTTP handler.
-func New(cfg Config) http.Handler {
-	h := &handler{Config: cfg}
+// New returns the node's handler.
+func New(cfg Config) *Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+wire.PathFrame, h.frame)
+	h := &Handler{Config: cfg, mux: mux, streams: streams{open: map[*stream]bool{}}}
+	h.streams.closed.L = &h.streams.mu
+	mux.HandleFunc("GET "+wire.PathStream, h.stream)
 	mux.HandleFunc("POST "+wire.PathHello, h.hello)
 	mux.HandleFunc("GET "+wire.PathDigest, h.digest)
 	mux.HandleFunc("GET "+wire.PathPage, h.page)
@@ -65,8 +64,11 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET "+wire.PathStatus, h.status)
 	mux.HandleFunc("GET "+wire.PathLive, func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "live") })
 	mux.HandleFunc("GET "+wire.PathReady, h.ready)
-	return mux
+	return h
 }
+
+// ServeHTTP satisfies http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
 func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -74,48 +76,7 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text+"\n") // a client that is gone needs no answer
 }
 
-func (h *handler) frame(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(w, r)
-	if err != nil {
-		plain(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	frame, err := wire.DecodeRequests(body)
-	if err != nil {
-		plain(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	if why := h.mismatch(r.Context(), frame.To, frame.Partitions); why != "" {
-		plain(w, http.StatusConflict, why)
-		return
-	}
-	n := int64(len(frame.Requests))
-	if h.inFlight.Add(n) > maxInFlight {
-		h.inFlight.Add(-n)
-		plain(w, http.StatusServiceUnavailable, "too many messages under way")
-		return
-	}
-	defer h.inFlight.Add(-n)
-	served := make(chan []register.Reply, 1)
-	h.Acceptors.Serve(frame.Requests, func(replies []register.Reply) { served <- replies })
-	replies := <-served
-	if replies == nil {
-		plain(w, http.StatusServiceUnavailable, "the node is stopping")
-		return
-	}
-	h.answerBytes(w, wire.AppendReplies(make([]byte, 0, 64*len(replies)), replies))
-}
-
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength < 0 || r.ContentLength > wire.MaxFrameBytes {
-		return nil, errors.New("a frame needs a Content-Length of at most 8 MiB")
-	}
-	body := make([]byte, r.ContentLength)
-	_, err := io.ReadFull(http.MaxBytesReader(w, r.Body, wire.MaxFrameBytes), body)
-	return body, err
-}
-
-func (h *handler) status(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 	s, err := h.Operator.Status()
 	if err != nil {
 		plain(w, http.StatusInternalServerError, err.Error())
@@ -124,7 +85,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	h.answerJSON(r.Context(), w, s)
 }
 
-func (h *handler) compact(w http.ResponseWriter, _ *http.Request) {
+func (h *Handler) compact(w http.ResponseWriter, _ *http.Request) {
 	if err := h.Operator.Compact(); err != nil {
 		plain(w, http.StatusInternalServerError, err.Error())
 		return
@@ -133,7 +94,7 @@ func (h *handler) compact(w http.ResponseWriter, _ *http.Request) {
 }
 
 // records answers with one page, whole: its length is announced.
-func (h *handler) records(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) records(w http.ResponseWriter, r *http.Request) {
 	q, err := wire.ParseRecordsQuery(r.URL.Query(), h.Partitions)
 	if err != nil {
 		plain(w, http.StatusBadRequest, err.Error())
@@ -154,7 +115,7 @@ func (h *handler) records(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(page)
 }
 
-func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ready(w http.ResponseWriter, r *http.Request) {
 	text, ready := wire.ReadyText(h.Operator.Ready(), r.URL.Query().Has("verbose"))
 	if !ready {
 		plain(w, http.StatusServiceUnavailable, text)

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -45,7 +44,7 @@ func yes(requests []register.Request, done func([]register.Reply)) {
 	done(replies)
 }
 
-func handler(t *testing.T, a acceptors) (http.Handler, *mocks.Operator) {
+func handler(t *testing.T, a acceptors) (*api.Handler, *mocks.Operator) {
 	t.Helper()
 	operator := mocks.NewOperator(t)
 	return api.New(api.Config{
@@ -53,111 +52,10 @@ func handler(t *testing.T, a acceptors) (http.Handler, *mocks.Operator) {
 	}), operator
 }
 
-func frame(n int) wire.RequestFrame {
-	f := wire.RequestFrame{To: "db-1", Partitions: 64}
-	for i := range n {
-		f.Requests = append(f.Requests, register.Request{Kind: register.KindRead, Key: strings.Repeat("k", i%9+1)})
-	}
-	return f
-}
-
 func serve(h http.Handler, method, target string, body io.Reader) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), method, target, body))
 	return w
-}
-
-func post(h http.Handler, f wire.RequestFrame) *httptest.ResponseRecorder {
-	return serve(h, http.MethodPost, wire.PathFrame, bytes.NewReader(wire.AppendRequests(nil, f)))
-}
-
-func TestFrameIsAnsweredInOrder(t *testing.T) {
-	h, _ := handler(t, yes)
-	for _, n := range []int{0, 1, 100} {
-		f := frame(n)
-		w := post(h, f)
-		require.Equal(t, http.StatusOK, w.Code)
-		require.Equal(t, wire.FrameType, w.Header().Get("Content-Type"))
-		replies, err := wire.DecodeReplies(w.Body.Bytes(), n)
-		require.NoError(t, err)
-		for i, r := range replies {
-			require.EqualValues(t, len(f.Requests[i].Key), r.Epoch)
-		}
-	}
-}
-
-func TestFramesForOthersAreRefusedUnread(t *testing.T) {
-	h, _ := handler(t, untouched(t))
-	for name, change := range map[string]func(*wire.RequestFrame){
-		"another node":       func(f *wire.RequestFrame) { f.To = "db-0" },
-		"no node":            func(f *wire.RequestFrame) { f.To = "" },
-		"another partitions": func(f *wire.RequestFrame) { f.Partitions = 128 },
-	} {
-		f := frame(3)
-		change(&f)
-		w := post(h, f)
-		require.Equal(t, http.StatusConflict, w.Code, name)
-		require.Contains(t, w.Body.String(), "check --nodes and --partitions", name)
-	}
-}
-
-func TestMalformedFrames(t *testing.T) {
-	h, _ := handler(t, untouched(t))
-	good := wire.AppendRequests(nil, frame(3))
-	for name, body := range map[string]io.Reader{
-		"empty":                bytes.NewReader(nil),
-		"another version":      bytes.NewReader(append([]byte{99}, good[1:]...)),
-		"cut short":            bytes.NewReader(good[:len(good)-1]),
-		"more than a frame":    bytes.NewReader(append(good, 0)),
-		"JSON":                 strings.NewReader(`{"to":"db-1"}`),
-		"of unknown length":    io.MultiReader(bytes.NewReader(good)),
-		"larger than a frame":  bytes.NewReader(make([]byte, wire.MaxFrameBytes+1)),
-		"too many in a frame":  bytes.NewReader(wire.AppendRequests(nil, frame(wire.MaxMessages+1))),
-		"shorter than it says": nil,
-	} {
-		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, wire.PathFrame, body)
-		if body == nil {
-			request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(good)), int64(len(good)+1)
-		}
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, request)
-		require.Equal(t, http.StatusBadRequest, w.Code, name)
-		if strings.Contains(name, "length") || strings.Contains(name, "larger") {
-			require.Contains(t, w.Body.String(), "at most 8 MiB", "refused before it is read")
-		}
-	}
-}
-
-// TestMessagesUnderWayAreBounded: a frame that would exceed the bound is refused,
-// until others were answered.
-func TestMessagesUnderWayAreBounded(t *testing.T) {
-	const full = 32 << 10 / wire.MaxMessages // frames
-	begun, gate := make(chan struct{}, full), make(chan struct{})
-	h, _ := handler(t, func(requests []register.Request, done func([]register.Reply)) {
-		begun <- struct{}{}
-		<-gate
-		yes(requests, done)
-	})
-	ended := make(chan int, full)
-	for range full {
-		go func() { ended <- post(h, frame(wire.MaxMessages)).Code }()
-		<-begun
-	}
-	w := post(h, frame(1))
-	require.Equal(t, http.StatusServiceUnavailable, w.Code)
-	require.Contains(t, w.Body.String(), "too many messages")
-	close(gate)
-	for range full {
-		require.Equal(t, http.StatusOK, <-ended)
-	}
-	require.Equal(t, http.StatusOK, post(h, frame(1)).Code)
-}
-
-func TestStoppingNodeAnswers503(t *testing.T) {
-	h, _ := handler(t, func(_ []register.Request, done func([]register.Reply)) { done(nil) })
-	w := post(h, frame(1))
-	require.Equal(t, http.StatusServiceUnavailable, w.Code)
-	require.Contains(t, w.Body.String(), "stopping")
 }
 
 func TestHealth(t *testing.T) {
@@ -241,7 +139,7 @@ func TestOtherPathsAndMethods(t *testing.T) {
 	h, _ := handler(t, untouched(t))
 	for request, want := range map[string]int{
 		"GET /":                      http.StatusNotFound,
-		"GET " + wire.PathFrame:      http.StatusMethodNotAllowed,
+		"POST " + wire.PathStream:    http.StatusMethodNotAllowed,
 		"GET " + wire.PathCompact:    http.StatusMethodNotAllowed,
 		"POST " + wire.PathStatus:    http.StatusMethodNotAllowed,
 		"DELETE " + wire.PathRecords: http.StatusMethodNotAllowed,

@@ -26,7 +26,7 @@ type Peer interface {
 	Page(partition uint16, after string) (records []register.Hint, more bool, err error)
 }
 
-func (h *handler) hello(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) hello(w http.ResponseWriter, r *http.Request) {
 	var hello wire.Hello
 	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxHello), &hello); err != nil {
 		plain(w, http.StatusBadRequest, err.Error())
@@ -46,7 +46,7 @@ func (h *handler) hello(w http.ResponseWriter, r *http.Request) {
 
 // mismatch says why what was meant for another node, or another cluster, is
 // refused; empty if it was meant for this one.
-func (h *handler) mismatch(ctx context.Context, to string, partitions int) string {
+func (h *Handler) mismatch(ctx context.Context, to string, partitions int) string {
 	if to == h.NodeID && partitions == h.Partitions {
 		return ""
 	}
@@ -56,7 +56,7 @@ func (h *handler) mismatch(ctx context.Context, to string, partitions int) strin
 	return why
 }
 
-func (h *handler) digest(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) digest(w http.ResponseWriter, r *http.Request) {
 	q, err := wire.ParsePartitionQuery(r.URL.Query(), h.Partitions)
 	if err != nil {
 		plain(w, http.StatusBadRequest, err.Error())
@@ -70,7 +70,7 @@ func (h *handler) digest(w http.ResponseWriter, r *http.Request) {
 	h.answerBytes(w, tree.Append(nil))
 }
 
-func (h *handler) page(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) page(w http.ResponseWriter, r *http.Request) {
 	q, err := wire.ParsePartitionQuery(r.URL.Query(), h.Partitions)
 	if err != nil {
 		plain(w, http.StatusBadRequest, err.Error())
@@ -84,12 +84,12 @@ func (h *handler) page(w http.ResponseWriter, r *http.Request) {
 	h.answerBytes(w, wire.AppendPage(nil, records, more))
 }
 
-func (h *handler) answerBytes(w http.ResponseWriter, b []byte) {
-	w.Header().Set("Content-Type", wire.FrameType)
+func (h *Handler) answerBytes(w http.ResponseWriter, b []byte) {
+	w.Header().Set("Content-Type", wire.BinaryType)
 	_, _ = w.Write(b) // a peer that is gone needs no answer
 }
 
-func (h *handler) answerJSON(ctx context.Context, w http.ResponseWriter, v any) {
+func (h *Handler) answerJSON(ctx context.Context, w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.MarshalWrite(w, v); err != nil {
 		h.Logger.DebugContext(ctx, "answer not delivered", slog.Any("error", err))

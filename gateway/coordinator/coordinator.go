@@ -1,10 +1,11 @@
-// Package coordinator turns a read or a change of one id into a register
-// operation: one at a time for changes of an id that come through this gateway,
-// within a bounded time.
+// Package coordinator turns reads and changes of one id into register operations,
+// within a bounded time. Changes of an id that come through this gateway don't
+// compete with each other for ballots: one round of the id is under way at a
+// time, and the changes that come meanwhile are folded into the next.
 //
-// Invariants: an operation ends as done, refused, register.ErrUnavailable or
-// register.ErrNoSpace (not applied), or register.ErrUnknown; changes of one id that came through this
-// gateway don't compete with each other for ballots.
+// Invariant: an operation ends as done, refused, register.ErrUnavailable or
+// register.ErrNoSpace (not applied), or register.ErrUnknown; each change of a
+// round in its own way.
 package coordinator
 
 import (
@@ -29,14 +30,14 @@ type Rounds interface {
 type Coordinator struct {
 	rounds Rounds
 	budget time.Duration
-	turns  turns
+	folds  folds
 
 	reads, changes, thirdAsked atomic.Int64
 }
 
 // New returns a coordinator whose operations take at most budget.
 func New(rounds Rounds, budget time.Duration) *Coordinator {
-	return &Coordinator{rounds: rounds, budget: budget, turns: turns{waiting: make(map[string]*turn)}}
+	return &Coordinator{rounds: rounds, budget: budget, folds: folds{ids: make(map[string]*waiting)}}
 }
 
 // Read returns the document of id, or nil when there is none. When ctx ends, so
@@ -53,28 +54,36 @@ func (c *Coordinator) Read(ctx context.Context, id string) ([]byte, error) {
 // register.ErrUnavailable or register.ErrNoSpace (not applied), or
 // register.ErrUnknown.
 func (c *Coordinator) Change(ctx context.Context, id string, change func(old []byte) ([]byte, error)) ([]byte, error) {
-	return c.change(ctx, drive.Request{Key: id, Change: change, Grows: true})
+	return c.change(ctx, id, change, true)
 }
 
 // Remove is Change for a change that deletes: a full node takes it, since it
 // makes room in the end.
 func (c *Coordinator) Remove(ctx context.Context, id string, change func(old []byte) ([]byte, error)) error {
-	_, err := c.change(ctx, drive.Request{Key: id, Change: change})
+	_, err := c.change(ctx, id, change, false)
 	return err
 }
 
-func (c *Coordinator) change(ctx context.Context, q drive.Request) ([]byte, error) {
+func (c *Coordinator) change(ctx context.Context, id string, change register.Change, grows bool) ([]byte, error) {
 	c.changes.Add(1)
-	q.Deadline = time.Now().Add(c.budget)
-	if !c.turns.take(q.Key, q.Deadline) {
-		return nil, register.ErrUnavailable
+	f := &fold{change: change, grows: grows, deadline: time.Now().Add(c.budget), turn: make(chan batch, 1)}
+	if b := c.folds.enter(id, f); b != nil {
+		c.lead(context.WithoutCancel(ctx), id, b)
 	}
-	defer c.turns.pass(q.Key)
-	r, err := c.do(context.WithoutCancel(ctx), q)
-	if err != nil {
-		return nil, err
+	if f.err != nil {
+		return nil, f.err
 	}
-	return r.Record.Value(), nil
+	return f.doc, nil
+}
+
+// lead runs the round of a batch.
+func (c *Coordinator) lead(ctx context.Context, id string, b batch) {
+	err := register.ErrUnknown // if a change panics
+	defer func() {
+		b.end(err)
+		c.folds.leave(id, b)
+	}()
+	_, err = c.do(ctx, drive.Request{Key: id, Change: b.change, Grows: b[0].grows, Deadline: b.deadline()})
 }
 
 func (c *Coordinator) do(ctx context.Context, q drive.Request) (drive.Result, error) {

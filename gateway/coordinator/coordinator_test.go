@@ -141,31 +141,137 @@ func TestCounts(t *testing.T) {
 	require.Equal(t, coordinator.Counts{Reads: 2, Changes: 1, ThirdAsked: 2}, c.Counts())
 }
 
-// TestChangesOfOneIDTakeTurns, first come first served; another id doesn't wait.
-func TestChangesOfOneIDTakeTurns(t *testing.T) {
+// appending is a change that adds a word to what is there.
+func appending(word string) register.Change {
+	return func(old []byte) ([]byte, error) { return []byte(string(old) + word), nil }
+}
+
+// refusing is a change that refuses what is there.
+func refusing(old []byte) ([]byte, error) { return nil, fmt.Errorf("refused %q", old) }
+
+// changes are made at once, while a first round of their id is held up.
+type changes struct {
+	t       *testing.T
+	c       *coordinator.Coordinator
+	all     sync.WaitGroup
+	docs    []string
+	errs    []error
+	waiting int
+}
+
+// add has a change wait behind those before it.
+func (c *changes) add(change register.Change) {
+	i := c.waiting
+	c.waiting++
+	c.docs, c.errs = append(c.docs, ""), append(c.errs, nil)
+	c.all.Go(func() {
+		doc, err := c.c.Change(c.t.Context(), "ada", change)
+		c.docs[i], c.errs[i] = string(doc), err
+	})
+	synctest.Wait()
+}
+
+// TestChangesThatWaitAreFolded into one round, in their order, each with an outcome
+// of its own; another id doesn't wait.
+func TestChangesThatWaitAreFolded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rounds := hold(t)
-		c := coordinator.New(rounds, budget)
-		var want []string
-		var all sync.WaitGroup
-		for i := range 10 {
-			doc := fmt.Sprint("change ", i)
-			want = append(want, doc)
-			all.Go(func() {
-				got, err := c.Change(t.Context(), "ada", set(doc))
-				if err != nil || string(got) != doc {
-					t.Errorf("%s: %q, %v", doc, got, err)
-				}
-			})
-			synctest.Wait()
-		}
-		require.Equal(t, want[:1], rounds.order(), "one at a time")
-		all.Go(func() { _, _ = c.Change(t.Context(), "bob", set("bob's")) })
+		c := &changes{t: t, c: coordinator.New(rounds, budget)}
+		c.add(set("first"))
+		c.add(appending("a"))
+		c.add(refusing)
+		c.add(appending("b"))
+		require.Equal(t, []string{"first"}, rounds.order(), "one round at a time")
+		c.all.Go(func() { _, _ = c.c.Change(t.Context(), "bob", set("bob's")) })
 		synctest.Wait()
-		require.Equal(t, []string{"change 0", "bob's"}, rounds.order())
+		require.Equal(t, []string{"first", "bob's"}, rounds.order())
 		close(rounds.gate)
-		all.Wait()
-		require.Equal(t, want[1:], rounds.order()[2:])
+		c.all.Wait()
+		require.Equal(t, []string{"first", "bob's", "ab"}, rounds.order(), "one round for all that waited")
+		require.Equal(t, []string{"first", "a", "", "ab"}, c.docs)
+		require.EqualError(t, c.errs[2], `refused "a"`)
+		require.NoError(t, errors.Join(c.errs[0], c.errs[1], c.errs[3]))
+	})
+}
+
+func TestAFoldThatIsRefusedWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rounds := hold(t)
+		c := &changes{t: t, c: coordinator.New(rounds, budget)}
+		c.add(set("first"))
+		c.add(func([]byte) ([]byte, error) { return nil, errors.New("exists") })
+		c.add(func([]byte) ([]byte, error) { return nil, errors.New("not found") })
+		close(rounds.gate)
+		c.all.Wait()
+		require.EqualError(t, c.errs[1], "exists")
+		require.EqualError(t, c.errs[2], "not found", "each its own refusal")
+	})
+}
+
+// TestAFoldThatFails: what was to be changed ends like the round, what was to be
+// refused was certainly not applied.
+func TestAFoldThatFails(t *testing.T) {
+	for _, failure := range []error{register.ErrUnknown, register.ErrUnavailable, register.ErrNoSpace} {
+		synctest.Test(t, func(t *testing.T) {
+			rounds := mocks.NewRounds(t)
+			gate := make(chan struct{})
+			rounds.EXPECT().Do(mock.Anything, mock.Anything).RunAndReturn(
+				func(_ context.Context, q drive.Request) (drive.Result, error) {
+					_, _ = q.Change(nil)
+					<-gate
+					return drive.Result{}, failure
+				}).Twice()
+			c := &changes{t: t, c: coordinator.New(rounds, budget)}
+			for _, change := range []register.Change{set("first"), set("x"), refusing} {
+				c.add(change)
+			}
+			close(gate)
+			c.all.Wait()
+			require.ErrorIs(t, c.errs[0], failure)
+			require.ErrorIs(t, c.errs[1], failure)
+			if !errors.Is(failure, register.ErrNoSpace) {
+				failure = register.ErrUnavailable
+			}
+			require.ErrorIs(t, c.errs[2], failure)
+		})
+	}
+}
+
+// TestDeletionsAreNotHeldUpByWhatGrows: a full disk refuses the one and takes the
+// other, so they share no round.
+func TestDeletionsAreNotHeldUpByWhatGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rounds := hold(t)
+		c := &changes{t: t, c: coordinator.New(rounds, budget)}
+		c.add(set("first"))
+		c.add(appending("a"))
+		c.add(appending("b"))
+		c.all.Go(func() { _ = c.c.Remove(t.Context(), "ada", set("removed")) })
+		synctest.Wait()
+		close(rounds.gate)
+		c.all.Wait()
+		require.Equal(t, []string{"first", "ab", "removed"}, rounds.order())
+	})
+}
+
+// TestAPanicStopsNobodyElse, and what shared its round is unknown.
+func TestAPanicStopsNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rounds := hold(t)
+		c := &changes{t: t, c: coordinator.New(rounds, budget)}
+		c.add(set("first"))
+		c.all.Go(func() {
+			defer func() { require.NotNil(t, recover()) }()
+			_, _ = c.c.Change(t.Context(), "ada", func([]byte) ([]byte, error) { panic("a bug") })
+		})
+		synctest.Wait()
+		c.add(set("x"))
+		close(rounds.gate)
+		c.all.Wait()
+		require.ErrorIs(t, c.errs[1], register.ErrUnknown)
+		doc, err := c.c.Change(t.Context(), "ada", set("later"))
+		require.NoError(t, err)
+		require.Equal(t, "later", string(doc))
 	})
 }
 
@@ -195,7 +301,7 @@ func TestNoTurnInTimeIsUnavailable(t *testing.T) {
 		require.Equal(t, budget, time.Since(start))
 		close(rounds.gate)
 		all.Wait()
-		require.Equal(t, []string{"first", "second", "third"}, rounds.order(), "what gave up never began")
+		require.Equal(t, []string{"first", "third"}, rounds.order(), "what gave up never began")
 	})
 }
 
@@ -220,7 +326,7 @@ func TestTheQueueOfAnIDIsBounded(t *testing.T) {
 		require.Zero(t, time.Since(start))
 		close(rounds.gate)
 		all.Wait()
-		require.Len(t, rounds.order(), room)
+		require.Len(t, rounds.order(), 1+4, "a round takes 256 at most")
 		_, err = c.Change(t.Context(), "ada", set("room again"))
 		require.NoError(t, err)
 	})

@@ -19,7 +19,7 @@ import (
 
 // Bounds of an operation's waiting.
 const (
-	replyRoom   = 64 // replies that may wait for the goroutine; more count as lost
+	replyRoom   = 64 // answers that may wait for the goroutine; more count as lost
 	firstPause  = time.Millisecond
 	longestWait = 32 * time.Millisecond  // between two attempts
 	patience    = 60 * time.Millisecond  // between later hedges, the last of which gives answers up for lost
@@ -104,11 +104,11 @@ func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 		Fill:      q.Fill,
 		Order:     d.order(partition, q.Prefer, q.Grows),
 	}
-	run := run{
+	run := &run{
 		driver:   d,
 		group:    d.cfg.Places.Group(partition),
 		round:    register.NewRound(spec, &d.clock, &d.known[partition]),
-		replies:  make(chan answer, replyRoom),
+		answers:  mailbox{wake: make(chan struct{}, 1)},
 		deadline: q.Deadline,
 	}
 	run.loop(ctx)
@@ -120,6 +120,7 @@ func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 // that are up, and have room for what grows, to all others.
 func (d *Driver) order(partition int, prefer []int, grows bool) [register.Seats]int {
 	group := d.cfg.Places.Group(partition)
+	now := time.Now().UnixMicro()
 	rank := func(seat int) int {
 		r := seat + len(prefer)
 		for i, s := range prefer {
@@ -127,7 +128,7 @@ func (d *Driver) order(partition int, prefer []int, grows bool) [register.Seats]
 				r = i
 			}
 		}
-		if !d.usable(group[seat], grows) {
+		if !d.usable(group[seat], grows, now) {
 			r += 2 * register.Seats
 		}
 		return r
@@ -143,18 +144,56 @@ func (d *Driver) order(partition int, prefer []int, grows bool) [register.Seats]
 
 // usable reports whether a node is thought to answer, to take part, and to have
 // room where that is needed.
-func (d *Driver) usable(node int, grows bool) bool {
+func (d *Driver) usable(node int, grows bool, now int64) bool {
 	said := d.unable[node].Load()
 	if grows {
 		said = max(said, d.full[node].Load())
 	}
-	return d.cfg.Nodes.Up(node) && time.Now().UnixMicro()-said > avoidance.Microseconds()
+	return d.cfg.Nodes.Up(node) && now-said > avoidance.Microseconds()
 }
 
+// answer is what came back for one Send.
 type answer struct {
 	seat  int
 	tag   uint32
 	reply register.Reply
+}
+
+// mailbox holds the answers that the goroutine of a run has not taken yet.
+// Those that come after the run's end stay in it.
+type mailbox struct {
+	wake chan struct{} // has a token when there are some
+
+	mu      sync.Mutex
+	waiting []answer
+	first   [placement.Nodes]answer // where they mostly find room
+}
+
+func (m *mailbox) put(a answer) {
+	m.mu.Lock()
+	if m.waiting == nil {
+		m.waiting = m.first[:0]
+	}
+	if len(m.waiting) < replyRoom {
+		m.waiting = append(m.waiting, a)
+	}
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the answer that came first, if there is one.
+func (m *mailbox) take() (a answer, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.waiting) == 0 {
+		return answer{}, false
+	}
+	a = m.waiting[0]
+	m.waiting = m.waiting[:copy(m.waiting, m.waiting[1:])]
+	return a, true
 }
 
 // run is one call of Do.
@@ -162,7 +201,7 @@ type run struct {
 	driver   *Driver
 	group    [placement.Nodes]int
 	round    *register.Round
-	replies  chan answer
+	answers  mailbox
 	deadline time.Time
 	hedged   bool // since the round began to wait for what it waits for
 }
@@ -174,14 +213,10 @@ func (r *run) loop(ctx context.Context) {
 	tag := r.round.Tag()
 	for !r.round.Done() {
 		select {
-		case a := <-r.replies:
-			if a.reply.Verdict == register.VerdictUnable {
-				r.driver.unable[r.group[a.seat]].Store(time.Now().UnixMicro())
+		case <-r.answers.wake:
+			for a, ok := r.answers.take(); ok; a, ok = r.answers.take() {
+				r.reply(a)
 			}
-			if a.reply.Verdict == register.VerdictFull {
-				r.driver.full[r.group[a.seat]].Store(time.Now().UnixMicro())
-			}
-			r.send(r.round.Reply(a.seat, a.tag, a.reply))
 		case <-timer.C:
 			r.tick()
 			timer.Reset(r.wait())
@@ -193,6 +228,17 @@ func (r *run) loop(ctx context.Context) {
 			timer.Reset(r.wait())
 		}
 	}
+}
+
+func (r *run) reply(a answer) {
+	node := r.group[a.seat]
+	if a.reply.Verdict == register.VerdictUnable {
+		r.driver.unable[node].Store(time.Now().UnixMicro())
+	}
+	if a.reply.Verdict == register.VerdictFull {
+		r.driver.full[node].Store(time.Now().UnixMicro())
+	}
+	r.send(r.round.Reply(a.seat, a.tag, a.reply))
 }
 
 // tick is what a timer brings: the end of a pause, a hedge, or the deadline.
@@ -234,10 +280,7 @@ func (r *run) send(sends []register.Send) {
 			if reply.Verdict == register.VerdictYes {
 				r.driver.took.observe(r.group[s.Seat], time.Since(sent))
 			}
-			select {
-			case r.replies <- answer{s.Seat, s.Tag, reply}:
-			default:
-			}
+			r.answers.put(answer{s.Seat, s.Tag, reply})
 		})
 	}
 }

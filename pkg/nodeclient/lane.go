@@ -37,6 +37,7 @@ type lane struct {
 	wake   sync.Cond
 	queue  []message
 	lazy   []register.Request
+	under  int // frames under way, at most laneSlots
 	closed bool
 }
 
@@ -69,11 +70,20 @@ func (l *lane) pushLazy(q register.Request) {
 	}
 }
 
-// take waits for messages and returns those for the next frame; false when the
-// lane is closed. Messages past their deadline are answered as unsent.
+// landed says that a frame is no longer under way.
+func (l *lane) landed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.under--
+	l.wake.Signal()
+}
+
+// take waits for messages, and until a frame may leave, and returns those for
+// it; false when the lane is closed. Messages past their deadline are answered as
+// unsent.
 func (l *lane) take(now time.Time) ([]message, bool) {
 	l.mu.Lock()
-	for len(l.queue) == 0 && len(l.lazy) < lazyRidesAfter && !l.closed {
+	for !l.closed && (l.under == laneSlots || len(l.queue) == 0 && len(l.lazy) < lazyRidesAfter) {
 		l.wake.Wait()
 		now = time.Now()
 	}
@@ -89,9 +99,6 @@ func (l *lane) take(now time.Time) ([]message, bool) {
 		size += wire.RequestSize(&m.request)
 	}
 	l.queue = append(l.queue[:0], l.queue[n:]...)
-	if len(l.queue) > 0 {
-		l.wake.Signal()
-	}
 	if len(batch) < maxBatch && !l.closed {
 		k := min(len(l.lazy), maxBatch-len(batch))
 		for _, q := range l.lazy[:k] {
@@ -100,6 +107,9 @@ func (l *lane) take(now time.Time) ([]message, bool) {
 		l.lazy = append(l.lazy[:0], l.lazy[k:]...)
 	}
 	closed := l.closed && len(l.queue) == 0
+	if len(batch) > 0 {
+		l.under++
+	}
 	l.mu.Unlock()
 	for _, m := range late {
 		m.answer(register.Reply{Verdict: register.VerdictUnsent})

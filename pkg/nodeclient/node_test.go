@@ -25,24 +25,41 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const patience = 20 * time.Second
 
 // node stands in for a dbnode on a real socket. It answers each request with its
-// key's length as epoch.
+// key's length as epoch, and each frame on its own.
 type node struct {
 	t        *testing.T
 	address  string
 	server   *http.Server
-	frame    atomic.Pointer[func(w http.ResponseWriter, f wire.RequestFrame) bool] // true: it has answered
+	frame    atomic.Pointer[func(s *served, requests []register.Request) bool] // true: it has answered
+	upgrade  atomic.Pointer[http.HandlerFunc]                                  // nil to turn connections over
 	notReady atomic.Bool
 	probes   atomic.Int64
+	upgrades atomic.Int64
 
-	mu    sync.Mutex
-	sizes []int // of the frames, in messages
+	mu      sync.Mutex
+	sizes   []int // of the frames, in messages
+	streams map[net.Conn]bool
+	under   sync.WaitGroup
+}
+
+// served is a frame that a node got.
+type served struct {
+	conn   net.Conn
+	number uint32
+}
+
+// answer sends the body of a frame that answers this one.
+func (s *served) answer(body []byte) {
+	frame := append(wire.AppendHead(nil), body...)
+	wire.SetHead(frame, s.number)
+	_, _ = s.conn.Write(frame) // a client that is gone needs no answer
 }
 
 func startNode(t *testing.T) *node {
 	t.Helper()
-	n := &node{t: t}
+	n := &node{t: t, streams: map[net.Conn]bool{}}
 	n.serve("127.0.0.1:0")
-	t.Cleanup(n.stop)
+	t.Cleanup(func() { n.stop(); n.under.Wait() })
 	return n
 }
 
@@ -51,7 +68,7 @@ func (n *node) serve(address string) {
 	l, err := (&net.ListenConfig{}).Listen(n.t.Context(), "tcp", address)
 	require.NoError(n.t, err)
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+wire.PathFrame, n.answer)
+	mux.HandleFunc("GET "+wire.PathStream, n.stream)
 	mux.HandleFunc("GET "+wire.PathReady, func(w http.ResponseWriter, _ *http.Request) {
 		n.probes.Add(1)
 		if n.notReady.Load() {
@@ -64,33 +81,75 @@ func (n *node) serve(address string) {
 	go func() { _ = server.Serve(l) }() // ends with stop
 }
 
-func (n *node) stop() { _ = n.server.Close() }
-
-func (n *node) answer(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return // the client is gone
+// stop ends the server and every stream.
+func (n *node) stop() {
+	_ = n.server.Close()
+	n.mu.Lock()
+	for conn := range n.streams {
+		_ = conn.Close()
 	}
-	f, err := wire.DecodeRequests(body)
+	n.mu.Unlock()
+}
+
+// stream turns a connection over to frames and serves each.
+func (n *node) stream(w http.ResponseWriter, r *http.Request) {
+	n.upgrades.Add(1)
+	if upgrade := n.upgrade.Load(); upgrade != nil {
+		(*upgrade)(w, r)
+		return
+	}
+	if r.Header.Get(wire.HeaderTo) != "db-0" || r.Header.Get(wire.HeaderPartitions) != "64" || r.Header.Get("Upgrade") != wire.StreamProtocol {
+		n.t.Errorf("upgrade with %v", r.Header)
+	}
+	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		n.t.Error(err)
 		return
 	}
 	n.mu.Lock()
-	n.sizes = append(n.sizes, len(f.Requests))
+	n.streams[conn] = true
 	n.mu.Unlock()
-	if answer := n.frame.Load(); answer != nil && (*answer)(w, f) {
+	defer conn.Close()
+	_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + wire.StreamProtocol + "\r\n\r\n"))
+	for {
+		var head [wire.HeadSize]byte
+		if _, err := io.ReadFull(conn, head[:]); err != nil {
+			return
+		}
+		number, size, err := wire.Head(head)
+		if err != nil {
+			n.t.Error(err)
+			return
+		}
+		body := make([]byte, size)
+		if _, err := io.ReadFull(conn, body); err != nil {
+			return
+		}
+		n.under.Go(func() { n.serveFrame(&served{conn, number}, body) })
+	}
+}
+
+func (n *node) serveFrame(s *served, body []byte) {
+	requests, err := wire.DecodeRequests(body)
+	if err != nil {
+		n.t.Error(err)
 		return
 	}
-	replies := make([]register.Reply, len(f.Requests))
-	for i, q := range f.Requests {
+	n.mu.Lock()
+	n.sizes = append(n.sizes, len(requests))
+	n.mu.Unlock()
+	if answer := n.frame.Load(); answer != nil && (*answer)(s, requests) {
+		return
+	}
+	replies := make([]register.Reply, len(requests))
+	for i, q := range requests {
 		replies[i] = register.Reply{Verdict: register.VerdictYes, Epoch: uint64(len(q.Key))}
 	}
-	_, _ = w.Write(wire.AppendReplies(nil, replies))
+	s.answer(wire.AppendReplies(nil, replies))
 }
 
 // onFrame sets what is done with each frame before it is answered.
-func (n *node) onFrame(do func(w http.ResponseWriter, f wire.RequestFrame) bool) { n.frame.Store(&do) }
+func (n *node) onFrame(do func(s *served, requests []register.Request) bool) { n.frame.Store(&do) }
 
 func (n *node) frames() []int {
 	n.mu.Lock()
@@ -118,18 +177,10 @@ func (n *node) client(change ...func(*nodeclient.Config)) *nodeclient.Client {
 // may be called twice, is called.
 func (n *node) hold() (release func()) {
 	gate := make(chan struct{})
-	n.onFrame(func(http.ResponseWriter, wire.RequestFrame) bool { <-gate; return false })
+	n.onFrame(func(*served, []register.Request) bool { <-gate; return false })
 	release = sync.OnceFunc(func() { close(gate) })
 	n.t.Cleanup(release)
 	return release
-}
-
-// cut breaks the connection of a request that was read.
-func cut(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err == nil {
-		_ = conn.Close()
-	}
 }
 
 func read(key string) register.Request { return register.Request{Kind: register.KindRead, Key: key} }

@@ -1,12 +1,12 @@
-// Package nodeclient is the HTTP client of one dbnode: protocol messages in
-// frames that hold many of them, and the node's operations endpoints.
+// Package nodeclient is the client of one dbnode: protocol messages in frames
+// that hold many of them, on one long-lived stream, and plain HTTP for all else.
 //
 // Invariants:
 //   - Send calls its reply function exactly once: with the node's answer, with
 //     VerdictUnsent if the message certainly never left, else VerdictLost.
+//   - A message leaves once at most.
 //   - Every queue, frame, retry and wait is bounded; what waited past its
 //     deadline is not sent.
-//   - A message may be sent twice. The protocol takes that for one.
 package nodeclient
 
 import (
@@ -28,7 +28,7 @@ import (
 	"github.com/dyad-db/dyad/pkg/wire"
 )
 
-// DefaultFrameTimeout bounds one frame, connection included. It is nearly as long
+// DefaultFrameTimeout bounds the wait for the reply to a frame. It is nearly as long
 // as an operation may take: the third node is asked long before, and a reply that
 // a disk holds up is better late than lost.
 const DefaultFrameTimeout = 190 * time.Millisecond
@@ -42,6 +42,9 @@ const (
 	maxStatus     = 1 << 20 // bytes
 	lanes         = 2       // messages that need no sync don't wait behind those that do
 	laneSlots     = 2       // frames of a lane under way at once
+	maxReason     = 200     // bytes of a refusal that are shown
+	spareHTTP     = 2       // idle connections kept for what is not sent in frames
+	maxHTTP       = 16      // connections for that
 )
 
 // Node is a member of the cluster.
@@ -54,7 +57,7 @@ type Node struct {
 type Config struct {
 	Node       Node
 	Partitions int // of the cluster; a node with another number refuses
-	// FrameTimeout bounds one frame; 0 means DefaultFrameTimeout.
+	// FrameTimeout bounds the wait for the reply to a frame; 0 means DefaultFrameTimeout.
 	FrameTimeout time.Duration
 }
 
@@ -71,6 +74,9 @@ type Client struct {
 	ctx      context.Context //nolint:containedctx // the lifetime of the client's own goroutines, which Close ends
 	stop     context.CancelFunc
 	wg       sync.WaitGroup
+
+	connecting sync.Mutex
+	stream     *stream // the latest; nil before there was one
 }
 
 // New starts a client.
@@ -82,9 +88,7 @@ func New(cfg Config) *Client {
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	for i := range c.lanes {
 		c.lanes[i] = newLane()
-		for range laneSlots {
-			c.wg.Go(func() { c.runLane(c.lanes[i]) })
-		}
+		c.wg.Go(func() { c.runLane(c.lanes[i]) })
 	}
 	c.wg.Go(c.runProbe)
 	return c
@@ -100,30 +104,19 @@ func newHTTP() *retryablehttp.Client {
 	// Only a connection that broke is tried again, once: a keep-alive connection
 	// may have been closed by a restart. Answers, even bad ones, are answers.
 	c.CheckRetry = func(ctx context.Context, _ *http.Response, err error) (bool, error) {
-		if err == nil || dialFailed(err) {
-			return false, nil
-		}
-		if left, ok := ctx.Value(leftKey{}).(*atomic.Bool); ok {
-			left.Store(true)
-		}
-		return ctx.Err() == nil, nil
+		return err != nil && !dialFailed(err) && ctx.Err() == nil, nil
 	}
 	c.HTTPClient = &http.Client{
 		Transport: &http.Transport{
 			DialContext:         dialer.DialContext,
-			MaxIdleConnsPerHost: lanes*laneSlots + 2,
-			MaxConnsPerHost:     4 * lanes * laneSlots,
+			MaxIdleConnsPerHost: spareHTTP,
+			MaxConnsPerHost:     maxHTTP,
 			IdleConnTimeout:     time.Minute,
 			DisableCompression:  true,
 		},
 	}
 	return c
 }
-
-// leftKey finds, in a request's context, the flag that an attempt raises when
-// its message may have left. A later attempt's failure to connect says nothing
-// about an earlier one.
-type leftKey struct{}
 
 func dialFailed(err error) bool {
 	var op *net.OpError
@@ -135,6 +128,12 @@ func (c *Client) Close() {
 	c.stop()
 	for _, l := range c.lanes {
 		l.close()
+	}
+	c.connecting.Lock()
+	s := c.stream
+	c.connecting.Unlock()
+	if s != nil {
+		c.end(s, errClosed)
 	}
 	c.wg.Wait()
 	c.http.HTTPClient.CloseIdleConnections()
@@ -182,46 +181,41 @@ func laneOf(k register.Kind) int {
 }
 
 func (c *Client) runLane(l *lane) {
-	buf := &bytes.Buffer{}
+	var buf []byte
 	for {
 		batch, ok := l.take(time.Now())
 		if !ok {
 			return
 		}
 		if len(batch) > 0 {
-			c.exchange(batch, buf)
+			buf = c.ship(flight{lane: l, batch: batch}, buf[:0])
 		}
 	}
 }
 
-// exchange sends one frame and hands out the replies to it.
-func (c *Client) exchange(batch []message, buf *bytes.Buffer) {
-	requests := make([]register.Request, len(batch))
-	for i := range batch {
-		requests[i] = batch[i].request
+// ship sends the frame of a flight, encoded into buf, which it returns.
+func (c *Client) ship(f flight, buf []byte) []byte {
+	frame := wire.AppendRequestCount(wire.AppendHead(buf), len(f.batch))
+	for i := range f.batch {
+		frame = wire.AppendRequest(frame, &f.batch[i].request)
 	}
-	buf.Reset()
-	frame := wire.RequestFrame{To: c.cfg.Node.ID, Partitions: c.cfg.Partitions, Requests: requests}
-	buf.Write(wire.AppendRequests(buf.AvailableBuffer(), frame))
-	var left atomic.Bool
-	sent := time.Now()
-	replies, err := c.post(context.WithValue(c.ctx, leftKey{}, &left), buf.Bytes(), len(batch))
-	c.took.note(time.Now(), time.Since(sent))
-	c.note(err)
-	if err == nil {
-		for i := range batch {
-			replies[i].Sole = !left.Load()
-			batch[i].answer(replies[i])
+	for range 2 { // a stream may end at any time, and then another is made
+		s, err := c.usable()
+		if err != nil {
+			c.note(err)
+			break
 		}
-		return
+		f.sent = time.Now()
+		taken, err := s.send(frame, f)
+		if err != nil {
+			c.end(s, err)
+		}
+		if taken {
+			return frame
+		}
 	}
-	verdict := register.VerdictLost
-	if neverSent(err) && !left.Load() {
-		verdict = register.VerdictUnsent
-	}
-	for i := range batch {
-		batch[i].answer(register.Reply{Verdict: verdict})
-	}
+	f.land(nil, register.VerdictUnsent)
+	return frame
 }
 
 // statusError is an answer that is no reply: the node refused the whole frame.
@@ -232,26 +226,6 @@ type statusError struct {
 
 func (e statusError) Error() string { return fmt.Sprintf("the node answered %d: %s", e.code, e.text) }
 
-// neverSent reports whether the frame certainly reached no acceptor: there was
-// no connection, or the node refused it before looking inside.
-func neverSent(err error) bool {
-	if dialFailed(err) {
-		return true
-	}
-	var status statusError
-	return errors.As(err, &status) && status.code == http.StatusConflict
-}
-
-func (c *Client) post(ctx context.Context, frame []byte, want int) ([]register.Reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.FrameTimeout)
-	defer cancel()
-	body, err := c.roundTrip(ctx, http.MethodPost, wire.PathFrame, frame, wire.MaxFrameBytes)
-	if err != nil {
-		return nil, err
-	}
-	return wire.DecodeReplies(body, want)
-}
-
 func (c *Client) roundTrip(ctx context.Context, method, path string, body []byte, limit int64) ([]byte, error) {
 	var payload any
 	if body != nil {
@@ -260,9 +234,6 @@ func (c *Client) roundTrip(ctx context.Context, method, path string, body []byte
 	req, err := retryablehttp.NewRequestWithContext(ctx, method, c.cfg.Node.URL+path, payload)
 	if err != nil {
 		return nil, err
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", wire.FrameType)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -277,13 +248,10 @@ func (c *Client) roundTrip(ctx context.Context, method, path string, body []byte
 		c.note(errStopping)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, statusError{resp.StatusCode, string(bytes.TrimSpace(reply[:min(len(reply), 200)]))}
+		return nil, statusError{resp.StatusCode, string(bytes.TrimSpace(reply[:min(len(reply), maxReason)]))}
 	}
 	return reply, nil
 }
-
-// errStopping: the reply came, but the next one may not.
-var errStopping = errors.New("the node is stopping")
 
 // note takes down whether the node answered, and will.
 func (c *Client) note(err error) {

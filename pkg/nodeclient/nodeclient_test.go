@@ -3,7 +3,6 @@ package nodeclient_test
 import (
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,8 +51,8 @@ func TestAcceptsDontHoldUpReads(t *testing.T) {
 	n := startNode(t)
 	c := n.client()
 	gate := make(chan struct{})
-	n.onFrame(func(_ http.ResponseWriter, f wire.RequestFrame) bool {
-		if f.Requests[0].Kind == register.KindAccept {
+	n.onFrame(func(_ *served, requests []register.Request) bool {
+		if requests[0].Kind == register.KindAccept {
 			<-gate
 		}
 		return false
@@ -95,74 +94,114 @@ func TestNoConnectionIsUnsent(t *testing.T) {
 }
 
 // TestCutAfterReadingIsLost: the node may have taken the message, so it is never
-// called unsent, not even when the second attempt found nobody.
+// called unsent; and it is not sent again, so that a later reply says all.
 func TestCutAfterReadingIsLost(t *testing.T) {
-	t.Run("both attempts", func(t *testing.T) {
-		n := startNode(t)
-		c := n.client()
-		n.onFrame(func(w http.ResponseWriter, _ wire.RequestFrame) bool { cut(w); return true })
-		require.Equal(t, register.VerdictLost, await(t, send(c, accept("a"))).Verdict)
-		require.Len(t, n.frames(), 2, "tried twice, and no more")
-	})
-	t.Run("then nobody listens", func(t *testing.T) {
-		n := startNode(t)
-		c := n.client()
-		n.onFrame(func(http.ResponseWriter, wire.RequestFrame) bool {
-			n.stop()
-			return true
-		})
-		require.Equal(t, register.VerdictLost, await(t, send(c, accept("a"))).Verdict)
-		require.Len(t, n.frames(), 1)
-	})
-}
-
-// TestSecondAttemptIsNotSole: the first copy may have been taken, or may be yet.
-func TestSecondAttemptIsNotSole(t *testing.T) {
 	n := startNode(t)
 	c := n.client()
-	var cuts atomic.Int64
-	n.onFrame(func(w http.ResponseWriter, _ wire.RequestFrame) bool {
-		first := cuts.Add(1) == 1
-		if first {
-			cut(w)
-		}
-		return first
-	})
+	n.notReady.Store(true)
+	n.onFrame(func(s *served, _ []register.Request) bool { _ = s.conn.Close(); return true })
+	require.Equal(t, register.VerdictLost, await(t, send(c, accept("a"))).Verdict)
+	require.Len(t, n.frames(), 1)
+	require.False(t, c.Up())
+	n.onFrame(func(*served, []register.Request) bool { return false })
 	r := await(t, send(c, accept("a")))
 	require.Equal(t, register.VerdictYes, r.Verdict)
-	require.False(t, r.Sole)
-	require.True(t, await(t, send(c, accept("a"))).Sole)
+	require.True(t, r.Sole)
+	require.Len(t, n.frames(), 2)
 }
 
-func TestRefusedFrames(t *testing.T) {
+// TestARestartIsKnownBeforeAnythingIsSent: a stream that ends while nothing is
+// under way costs no message.
+func TestARestartIsKnownBeforeAnythingIsSent(t *testing.T) {
+	n := startNode(t)
+	c := n.client()
+	await(t, send(c, read("a")))
+	n.notReady.Store(true)
+	n.stop()
+	eventually(t, "it is down", func() bool { return !c.Up() })
+	n.serve(n.address)
+	require.Equal(t, register.VerdictYes, await(t, send(c, accept("a"))).Verdict)
+	require.EqualValues(t, 2, n.upgrades.Load())
+}
+
+func TestRefusedUpgradesAreUnsent(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		body   string
-		want   register.Verdict
 	}{
-		"for another node": {http.StatusConflict, "this is db-1", register.VerdictUnsent},
-		"stopping":         {http.StatusServiceUnavailable, "the node is stopping", register.VerdictLost},
-		"malformed":        {http.StatusBadRequest, "malformed frame", register.VerdictLost},
-		"no replies":       {http.StatusOK, "hello", register.VerdictLost},
-		"too few replies":  {http.StatusOK, string(wire.AppendReplies(nil, nil)), register.VerdictLost},
+		"for another node": {http.StatusConflict, "this is db-1"},
+		"stopping":         {http.StatusServiceUnavailable, "the node is stopping"},
+		"no such protocol": {http.StatusNotFound, "404 page not found"},
+		"no upgrade":       {http.StatusOK, "hello"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := startNode(t)
 			client := n.client()
 			n.notReady.Store(true)
-			n.onFrame(func(w http.ResponseWriter, _ wire.RequestFrame) bool {
+			refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(c.status)
 				_, _ = w.Write([]byte(c.body))
-				return true
 			})
-			require.Equal(t, c.want, await(t, send(client, accept("a"))).Verdict)
-			require.Len(t, n.frames(), 1, "an answer, even a bad one, is not asked for again")
+			n.upgrade.Store(&refuse)
+			require.Equal(t, register.VerdictUnsent, await(t, send(client, accept("a"))).Verdict)
 			require.False(t, client.Up())
-			if c.status != http.StatusOK {
-				require.ErrorContains(t, client.Err(), c.body)
-			}
+			require.ErrorContains(t, client.Err(), c.body)
+			require.EqualValues(t, 1, n.upgrades.Load(), "an answer, even a bad one, is not asked for again")
 		})
 	}
+}
+
+// TestFrozenBeforeTheUpgradeIsUnsent: a frozen node's connections open all the same.
+func TestFrozenBeforeTheUpgradeIsUnsent(t *testing.T) {
+	n := startNode(t)
+	gate := make(chan struct{})
+	hang := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-gate })
+	n.upgrade.Store(&hang)
+	t.Cleanup(func() { close(gate) })
+	n.notReady.Store(true)
+	c := n.client()
+	require.Equal(t, register.VerdictUnsent, await(t, send(c, accept("a"))).Verdict)
+	require.False(t, c.Up())
+}
+
+func TestBadRepliesAreLost(t *testing.T) {
+	for name, body := range map[string][]byte{
+		"no replies":      []byte("hello"),
+		"too few replies": wire.AppendReplies(nil, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := startNode(t)
+			c := n.client()
+			n.notReady.Store(true)
+			n.onFrame(func(s *served, _ []register.Request) bool { s.answer(body); return true })
+			require.Equal(t, register.VerdictLost, await(t, send(c, accept("a"))).Verdict)
+			require.False(t, c.Up())
+			require.ErrorContains(t, c.Err(), "malformed frame")
+		})
+	}
+}
+
+// TestALateReplyIsLost, and nothing else on its stream is.
+func TestALateReplyIsLost(t *testing.T) {
+	n := startNode(t)
+	c := n.client(func(cfg *nodeclient.Config) { cfg.FrameTimeout = 200 * time.Millisecond })
+	late := make(chan *served, 1)
+	n.onFrame(func(s *served, requests []register.Request) bool {
+		if requests[0].Kind != register.KindAccept {
+			return false
+		}
+		late <- s
+		return true
+	})
+	lost := send(c, accept("late"))
+	for len(lost) == 0 { // the node is not silent
+		require.Equal(t, register.VerdictYes, await(t, send(c, read("a"))).Verdict)
+	}
+	require.Equal(t, register.VerdictLost, await(t, lost).Verdict)
+	(<-late).answer(wire.AppendReplies(nil, []register.Reply{{Verdict: register.VerdictYes}}))
+	require.Equal(t, register.VerdictYes, await(t, send(c, read("a"))).Verdict)
+	require.Empty(t, lost, "answered once")
+	require.EqualValues(t, 1, n.upgrades.Load(), "on the same stream")
 }
 
 func TestWhatWaitedPastItsDeadlineIsUnsent(t *testing.T) {
@@ -190,7 +229,8 @@ func TestFrozenNodeIsLost(t *testing.T) {
 	n.hold()
 	c := n.client(func(cfg *nodeclient.Config) { cfg.FrameTimeout = 10 * time.Millisecond })
 	require.Equal(t, register.VerdictLost, await(t, send(c, accept("a"))).Verdict)
-	require.Len(t, n.frames(), 1, "there is no time for a second attempt")
+	require.Len(t, n.frames(), 1)
+	require.False(t, c.Up())
 }
 
 func TestDownUntilItServesAgain(t *testing.T) {

@@ -1,7 +1,6 @@
 package nodeclient_test
 
 import (
-	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,9 +9,9 @@ import (
 	"github.com/dyad-db/dyad/pkg/wire"
 )
 
-// TestAStoppingNodeIsDownByItsOwnWord: a reply that ends its connection counts,
-// and the node is down before anything to it was lost; it is up again when it is
-// ready.
+// TestAStoppingNodeIsDownByItsOwnWord: what was under way when it said farewell is
+// answered, and the node is down before anything to it was lost; it is up again
+// when it is ready.
 func TestAStoppingNodeIsDownByItsOwnWord(t *testing.T) {
 	n := startNode(t)
 	c := n.client()
@@ -20,8 +19,9 @@ func TestAStoppingNodeIsDownByItsOwnWord(t *testing.T) {
 	require.True(t, c.Up())
 
 	n.notReady.Store(true)
-	n.onFrame(func(w http.ResponseWriter, _ wire.RequestFrame) bool {
-		w.Header().Set("Connection", "close")
+	n.onFrame(func(s *served, _ []register.Request) bool {
+		(&served{s.conn, wire.Farewell}).answer(nil)
+		eventually(t, "down", func() bool { return !c.Up() })
 		return false
 	})
 	reply := await(t, send(c, read("a")))
@@ -30,10 +30,11 @@ func TestAStoppingNodeIsDownByItsOwnWord(t *testing.T) {
 	require.False(t, c.Up())
 	require.ErrorContains(t, c.Err(), "stopping")
 
-	n.onFrame(func(http.ResponseWriter, wire.RequestFrame) bool { return false })
+	n.onFrame(func(*served, []register.Request) bool { return false })
 	n.notReady.Store(false)
 	eventually(t, "up again", c.Up)
 	require.Equal(t, register.VerdictYes, await(t, send(c, read("a"))).Verdict)
 	require.True(t, c.Up())
 	require.Positive(t, c.Reply())
+	require.EqualValues(t, 2, n.upgrades.Load(), "nothing more was sent on the stream that it left")
 }

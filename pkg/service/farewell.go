@@ -22,6 +22,19 @@ type Linger struct {
 	// Farewell is how long it then serves those connected, while each reply asks to
 	// close its connection.
 	Farewell time.Duration
+	// Streams are those that the handler has, or nil.
+	Streams Streams
+}
+
+// Streams are connections that a handler has taken over from its server.
+type Streams interface {
+	// Farewell tells the clients that the service is about to go, so that they send
+	// nothing more and close the streams when they have got their replies.
+	Farewell()
+	// Wait returns when no stream is open, or after most.
+	Wait(most time.Duration)
+	// Close ends the streams that are left.
+	Close()
 }
 
 // farewell tells clients that the server is about to go: each reply asks to close

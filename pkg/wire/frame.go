@@ -1,10 +1,10 @@
 // Package wire is what travels between the programs: paths, frames and status
 // documents, both directions in one place. It does no I/O.
 //
-// Invariants: a frame names its version, the node it is for and the cluster's
-// partitions, so that a mistake in an address or a setting is refused rather
-// than served; decoding checks every length against what is there, and never
-// allocates more than the input's size allows.
+// Invariants: a frame names its version, and a stream of frames the node it is
+// for and the cluster's partitions, so that a mistake in an address or a setting
+// is refused rather than served; decoding checks every length against what is
+// there, and never allocates more than the input's size allows.
 package wire
 
 import (
@@ -28,13 +28,6 @@ const frameVersion = 1
 // ErrFrame says that a frame can't be understood.
 var ErrFrame = errors.New("malformed frame")
 
-// RequestFrame is many requests to one node.
-type RequestFrame struct {
-	To         string // id of the node it is for
-	Partitions int    // of the cluster, as the sender was told
-	Requests   []register.Request
-}
-
 const (
 	flagRecord    = 1 << iota // a record follows; otherwise it is blank
 	flagTombstone             // the record is a tombstone
@@ -48,30 +41,37 @@ const (
 // growsBit, in the byte of a request's kind, is its Grows.
 const growsBit = 1 << 7
 
-// AppendRequests appends the encoded frame to b.
-func AppendRequests(b []byte, f RequestFrame) []byte {
-	b = append(b, frameVersion)
-	b = appendString(b, f.To)
-	b = binary.AppendUvarint(b, uint64(f.Partitions))
-	b = binary.AppendUvarint(b, uint64(len(f.Requests)))
-	for i := range f.Requests {
-		q := &f.Requests[i]
-		kind := byte(q.Kind)
-		if q.Grows {
-			kind |= growsBit
-		}
-		b = append(b, kind)
-		b = binary.AppendUvarint(b, uint64(q.Partition))
-		b = appendString(b, q.Key)
-		b = appendDisks(b, q.Disks)
-		switch q.Kind {
-		case register.KindRead:
-		case register.KindPrepare, register.KindChosen, register.KindBar, register.KindCollect:
-			b = appendBallot(b, q.Ballot)
-		case register.KindAccept:
-			b = append(b, recordFlags(q.Record))
-			b = appendRecord(b, q.Record)
-		}
+// AppendRequests appends the body of a frame of requests to b.
+func AppendRequests(b []byte, requests []register.Request) []byte {
+	b = AppendRequestCount(b, len(requests))
+	for i := range requests {
+		b = AppendRequest(b, &requests[i])
+	}
+	return b
+}
+
+// AppendRequestCount begins the body of a frame of n requests, which follow.
+func AppendRequestCount(b []byte, n int) []byte {
+	return binary.AppendUvarint(append(b, frameVersion), uint64(n))
+}
+
+// AppendRequest appends one of the requests of a frame.
+func AppendRequest(b []byte, q *register.Request) []byte {
+	kind := byte(q.Kind)
+	if q.Grows {
+		kind |= growsBit
+	}
+	b = append(b, kind)
+	b = binary.AppendUvarint(b, uint64(q.Partition))
+	b = appendString(b, q.Key)
+	b = appendDisks(b, q.Disks)
+	switch q.Kind {
+	case register.KindRead:
+	case register.KindPrepare, register.KindChosen, register.KindBar, register.KindCollect:
+		b = appendBallot(b, q.Ballot)
+	case register.KindAccept:
+		b = append(b, recordFlags(q.Record))
+		b = appendRecord(b, q.Record)
 	}
 	return b
 }
@@ -79,16 +79,15 @@ func AppendRequests(b []byte, f RequestFrame) []byte {
 // RequestSize is an upper bound of what q adds to a frame, in bytes.
 func RequestSize(q *register.Request) int { return 64 + len(q.Key) + len(q.Record.Doc) }
 
-// DecodeRequests reads a frame. Documents share b.
-func DecodeRequests(b []byte) (RequestFrame, error) {
+// DecodeRequests reads the body of a frame of requests. Documents share b.
+func DecodeRequests(b []byte) ([]register.Request, error) {
 	d := decoder{b: b}
 	d.version()
-	f := RequestFrame{To: d.string(), Partitions: int(d.uvarint(1 << 16))}
 	n := int(d.uvarint(MaxMessages))
 	if d.err != nil {
-		return RequestFrame{}, d.err
+		return nil, d.err
 	}
-	f.Requests = make([]register.Request, 0, min(n, len(d.b)))
+	requests := make([]register.Request, 0, min(n, len(d.b)))
 	for range n {
 		kind := d.byte()
 		q := register.Request{Kind: register.Kind(kind &^ growsBit), Grows: kind&growsBit != 0}
@@ -109,11 +108,11 @@ func DecodeRequests(b []byte) (RequestFrame, error) {
 			d.fail("an unknown kind of message")
 		}
 		if d.err != nil {
-			return RequestFrame{}, d.err
+			return nil, d.err
 		}
-		f.Requests = append(f.Requests, q)
+		requests = append(requests, q)
 	}
-	return f, d.end()
+	return requests, d.end()
 }
 
 // AppendReplies appends the replies to a frame's requests, in their order.

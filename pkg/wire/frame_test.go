@@ -78,15 +78,7 @@ func replies() *rapid.Generator[register.Reply] {
 	})
 }
 
-func frames() *rapid.Generator[wire.RequestFrame] {
-	return rapid.Custom(func(t *rapid.T) wire.RequestFrame {
-		return wire.RequestFrame{
-			To:         rapid.StringN(0, 20, wire.MaxKeyBytes).Draw(t, "to"),
-			Partitions: rapid.IntRange(1, 1<<16).Draw(t, "partitions"),
-			Requests:   rapid.SliceOfN(requests(), 0, 8).Draw(t, "requests"),
-		}
-	})
-}
+func frames() *rapid.Generator[[]register.Request] { return rapid.SliceOfN(requests(), 0, 8) }
 
 func TestRequestsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -97,9 +89,9 @@ func TestRequestsRoundTrip(t *testing.T) {
 		decoded, err := wire.DecodeRequests(encoded[4:])
 		require.NoError(t, err)
 		require.Equal(t, f, decoded)
-		size := 2*wire.MaxKeyBytes + 16
-		for i := range f.Requests {
-			size += wire.RequestSize(&f.Requests[i])
+		size := 16
+		for i := range f {
+			size += wire.RequestSize(&f[i])
 		}
 		require.LessOrEqual(t, len(encoded), size, "RequestSize is an upper bound")
 	})
@@ -148,7 +140,7 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 func TestRefusedFrames(t *testing.T) {
 	accept := func(r register.Record) []byte {
 		q := register.Request{Kind: register.KindAccept, Key: "k", Record: r}
-		return wire.AppendRequests(nil, wire.RequestFrame{To: "db-0", Partitions: 64, Requests: []register.Request{q}})
+		return wire.AppendRequests(nil, []register.Request{q})
 	}
 	b := register.Ballot{Time: 7, Proposer: 1}
 	sound := accept(register.Record{Ballot: b, Op: b, Doc: []byte("{}")})
@@ -160,20 +152,16 @@ func TestRefusedFrames(t *testing.T) {
 		return c
 	}
 	for name, frame := range map[string][]byte{
-		"another version": changed(0, 2),
-		"an unknown kind": changed(8, 9), // version, length, "db-0", partitions, count
-		"a read that grows": wire.AppendRequests(nil, wire.RequestFrame{
-			Requests: []register.Request{{Kind: register.KindRead, Key: "k", Grows: true}},
-		}),
+		"another version":         changed(0, 2),
+		"an unknown kind":         changed(2, 9), // version, count
+		"a read that grows":       wire.AppendRequests(nil, []register.Request{{Kind: register.KindRead, Key: "k", Grows: true}}),
 		"an accept of a blank":    accept(register.Record{}),
 		"a ballot below its op":   accept(register.Record{Ballot: b, Op: register.Ballot{Time: 8}}),
 		"a ballot without a time": accept(register.Record{Ballot: register.Ballot{Proposer: 1}, Op: register.Ballot{Proposer: 1}}),
 		"too large a document":    accept(register.Record{Ballot: b, Op: b, Doc: make([]byte, wire.MaxDocBytes+1)}),
-		"too many messages": wire.AppendRequests(nil, wire.RequestFrame{
-			Requests: make([]register.Request, wire.MaxMessages+1),
-		}),
-		"too long a key": wire.AppendRequests(nil, wire.RequestFrame{
-			Requests: []register.Request{{Kind: register.KindRead, Key: string(make([]byte, wire.MaxKeyBytes+1))}},
+		"too many messages":       wire.AppendRequests(nil, make([]register.Request, wire.MaxMessages+1)),
+		"too long a key": wire.AppendRequests(nil, []register.Request{
+			{Kind: register.KindRead, Key: string(make([]byte, wire.MaxKeyBytes+1))},
 		}),
 	} {
 		_, err := wire.DecodeRequests(frame)
@@ -183,4 +171,18 @@ func TestRefusedFrames(t *testing.T) {
 		_, err := wire.DecodeReplies(wire.AppendReplies(nil, []register.Reply{{Verdict: v}}), 1)
 		require.ErrorIs(t, err, wire.ErrFrame, "only a sender may say %v", v)
 	}
+}
+func TestHeads(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		body, number := rapid.SliceOf(rapid.Byte()).Draw(t, "body"), rapid.Uint32().Draw(t, "number")
+		frame := append(wire.AppendHead([]byte("before")), body...)[len("before"):]
+		wire.SetHead(frame, number)
+		require.Equal(t, body, append([]byte{}, frame[wire.HeadSize:]...))
+		got, size, err := wire.Head([wire.HeadSize]byte(frame))
+		require.NoError(t, err)
+		require.Equal(t, number, got)
+		require.Equal(t, len(body), size)
+	})
+	_, _, err := wire.Head([wire.HeadSize]byte{0xff})
+	require.ErrorIs(t, err, wire.ErrFrame, "nobody makes room for a body that is too large")
 }

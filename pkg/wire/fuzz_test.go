@@ -30,7 +30,7 @@ func modest(t *testing.T, size int, decode func()) {
 
 func someRequests() []byte {
 	b, disks := register.Ballot{Time: 7, Proposer: 1}, register.Incarnations{1, 2, 300}
-	return wire.AppendRequests(nil, wire.RequestFrame{To: "db-0", Partitions: 64, Requests: []register.Request{
+	return wire.AppendRequests(nil, []register.Request{
 		{Kind: register.KindRead, Partition: 63, Key: "ada", Disks: disks},
 		{Kind: register.KindPrepare, Key: "ada", Ballot: b},
 		{Kind: register.KindPrepare, Key: "ada", Ballot: b, Grows: true},
@@ -39,7 +39,7 @@ func someRequests() []byte {
 		{Kind: register.KindChosen, Key: "ada", Ballot: b},
 		{Kind: register.KindBar, Ballot: b},
 		{Kind: register.KindCollect, Key: "ada", Ballot: b},
-	}})
+	})
 }
 
 // FuzzDecodeRequests: what is taken is written in one form, which says the same.
@@ -47,14 +47,14 @@ func FuzzDecodeRequests(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(someRequests())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var frame wire.RequestFrame
+		var frame []register.Request
 		var err error
 		modest(t, len(data), func() { frame, err = wire.DecodeRequests(data) })
 		if err != nil {
 			require.ErrorIs(t, err, wire.ErrFrame)
 			return
 		}
-		require.LessOrEqual(t, cap(frame.Requests), len(data))
+		require.LessOrEqual(t, cap(frame), len(data))
 		encoded := wire.AppendRequests(nil, frame)
 		require.LessOrEqual(t, len(encoded), len(data), "the form is the shortest")
 		again, err := wire.DecodeRequests(encoded)

@@ -4,13 +4,13 @@ import "time"
 
 // Paths that a node serves, and, but for the first three, the gateway as well.
 const (
-	PathFrame   = "/v1/frame"   // POST: a RequestFrame; the replies come back
-	PathCompact = "/v1/compact" // POST: rewrites the store to its smallest form
-	PathRecords = "/v1/records" // GET: a RecordsQuery; RecordLines come back
-	PathLive    = "/livez"      // 200 while the process runs
-	PathReady   = "/readyz"     // 200 while it serves
-	PathStatus  = "/status"     // NodeStatus or ClusterStatus
-	FrameType   = "application/vnd.dyad.frame"
+	PathStream  = "/v1/stream"           // GET: upgrades the connection to a stream of frames
+	PathCompact = "/v1/compact"          // POST: rewrites the store to its smallest form
+	PathRecords = "/v1/records"          // GET: a RecordsQuery; RecordLines come back
+	PathLive    = "/livez"               // 200 while the process runs
+	PathReady   = "/readyz"              // 200 while it serves
+	PathStatus  = "/status"              // NodeStatus or ClusterStatus
+	BinaryType  = "application/vnd.dyad" // of what is not JSON
 )
 
 // Holding is how many records are held, and their bytes before compression.
