@@ -58,6 +58,7 @@ func (r *Replica) noteError(err error) {
 // damage notes that the record of key is damaged and returns the bar above which
 // it may be replaced; false if there are too many of them. p.mu is held.
 func (r *Replica) damage(p *partition, key string) (bar register.Ballot, ok bool) {
+	p.recent.drop(key)
 	if bar, known := p.damaged[key]; known {
 		return bar, true
 	}
@@ -87,6 +88,7 @@ func (r *Replica) mended(p *partition, key string) {
 func (r *Replica) inspect(p *partition, key string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.recent.drop(key) // it is the disk that counts
 	if _, _, err := r.load(p, key); errors.Is(err, ErrChecksum) {
 		r.damage(p, key)
 	}

@@ -38,8 +38,16 @@ func TestStoreBelongsToOneNode(t *testing.T) {
 	require.Equal(t, Identity{NodeID: "n0", Partitions: 3, Lives: [placement.Nodes]Life{{Incarnation: 1, Boots: 2, Beat: 1, Starts: Starts{1: 1 << 32, 2: 2 << 32}}}}, b.Identity(), "refused starts don't count")
 }
 
-// spoil flips a bit of a stored value.
+// spoil flips a bit of a stored value that no message asked for lately.
 func (b *bench) spoil(key []byte) {
+	b.flip(key)
+	for _, p := range b.parts {
+		p.recent = recent{}
+	}
+}
+
+// flip flips a bit of a stored value.
+func (b *bench) flip(key []byte) {
 	value, err := b.store.Get(key)
 	require.NoError(b.t, err)
 	require.NotEmpty(b.t, value)

@@ -121,6 +121,12 @@ func encodeRecord(key []byte, r register.Record) []byte {
 	return seal(key, append(b, r.Doc...))
 }
 
+// documentOf returns the document within what r was encoded to.
+func documentOf(value []byte, r register.Record) []byte {
+	end := len(value) - checksumSize
+	return value[end-len(r.Doc) : end : end]
+}
+
 // decodeRecord returns the record stored at key; its document shares value.
 func decodeRecord(key, value []byte) (register.Record, error) {
 	b, err := unseal(key, value)

@@ -57,6 +57,7 @@ type partition struct {
 	seat    int // of this node in the partition's group
 	acc     *register.Acceptor
 	pending map[string]pendingRecord
+	recent  recent
 	states  int // writes of acceptor state on their way to disk
 	held    Holding
 	digest  digest.Tree // of what is held
@@ -271,13 +272,21 @@ func (r *Replica) load(p *partition, key string) (rec register.Record, pending b
 	if w, ok := p.pending[key]; ok {
 		return w.record, true, nil
 	}
+	if rec, ok := p.recent.get(key); ok {
+		return rec, false, nil
+	}
 	k := recordKey(p.id, key)
 	value, err := r.store.Get(k)
-	if err != nil || value == nil {
+	if err != nil {
 		return register.Record{}, false, err
 	}
-	rec, err = decodeRecord(k, value)
-	return rec, false, err
+	if value != nil {
+		if rec, err = decodeRecord(k, value); err != nil {
+			return register.Record{}, false, err
+		}
+	}
+	p.recent.put(key, rec)
+	return rec, false, nil
 }
 
 // put makes rec the newest record of key, a blank one removing it, and appends
@@ -291,8 +300,11 @@ func (p *partition) put(ops []store.Op, key string, old, rec register.Record) []
 	if rec.Blank() {
 		ops = append(ops, store.Op{Key: k, Delete: true})
 	} else {
-		ops = append(ops, store.Op{Key: k, Value: encodeRecord(k, rec)})
+		value := encodeRecord(k, rec)
+		ops = append(ops, store.Op{Key: k, Value: value})
+		rec.Doc = documentOf(value, rec) // what came shares a whole frame
 	}
+	p.recent.put(key, rec)
 	if p.seat != register.SeatD1 || old.Tombstone == rec.Tombstone {
 		return ops
 	}

@@ -25,7 +25,8 @@ const (
 // flush or a compaction makes in small portions: all of it at once, when the file
 // is synced, would hold up the syncs that requests wait for.
 const optionString = "track_and_verify_wals_in_manifest=true;allow_fallocate=false;" +
-	"bytes_per_sync=524288;strict_bytes_per_sync=true"
+	"bytes_per_sync=524288;strict_bytes_per_sync=true;" +
+	"memtable_prefix_bloom_size_ratio=0.02;memtable_whole_key_filtering=true"
 
 func newOptions(cache *grocksdb.Cache) (*grocksdb.Options, error) {
 	o, err := grocksdb.GetOptionsFromString(nil, optionString)
