@@ -9,13 +9,14 @@ import (
 type kind uint8
 
 const (
-	nothing  kind = iota // all is as it should be
-	wait                 // for a peer
-	form                 // the first disk of a brand-new cluster
-	rejoin               // on a blank disk that replaces a lost one
-	setAside             // an old copy of the disk
-	raise                // take the fences and take part, joining
-	admit                // vote
+	nothing   kind = iota // all is as it should be
+	wait                  // for a peer
+	form                  // the first disk of a brand-new cluster
+	rejoin                // on a blank disk that replaces a lost one
+	setAside              // an old copy of the disk
+	recognize             // this start, which a peer has recorded
+	raise                 // take the fences and take part, joining
+	admit                 // vote
 )
 
 type action struct {
@@ -48,10 +49,12 @@ func decide(own replica.Life, admitted bool, peers []Welcome) action {
 		return action{kind: rejoin, incarnation: known.Incarnation + 1}
 	case admitted:
 		return action{kind: nothing}
-	case own.Joining:
-		return fenced(peers, both)
 	case len(peers) == 0:
 		return action{kind: wait}
+	case !own.Recognized:
+		return action{kind: recognize}
+	case own.Joining:
+		return fenced(peers, both)
 	}
 	return action{kind: admit}
 }

@@ -26,6 +26,7 @@ func (l *leaver) Hear(_ int, _ replica.Life, done func(replica.Heard, error)) {
 	done(replica.Heard{}, nil)
 }
 func (l *leaver) Form(done func(error))                       { done(nil) }
+func (l *leaver) Recognize(done func(error))                  { done(nil) }
 func (l *leaver) Rejoin(_ uint32, done func(error))           { done(nil) }
 func (l *leaver) Raise(_ []register.Ballot, done func(error)) { done(nil) }
 func (l *leaver) Admit()                                      {}

@@ -4,7 +4,7 @@
 //
 // Invariants:
 //   - A node votes only after a peer has durably recorded this start of this
-//     disk, and no peer that answered knows a later one.
+//     disk, and then that it did so, and no peer that answered knows a later one.
 //   - A blank disk joins a brand-new cluster only if both peers say that they
 //     have never heard of this node; otherwise it is a lost disk, and takes an
 //     incarnation that is higher than any that either peer knows.
@@ -59,6 +59,7 @@ type Replica interface {
 // Newcomer takes on a life.
 type Newcomer interface {
 	Form(done func(error))
+	Recognize(done func(error))
 	Rejoin(incarnation uint32, done func(error))
 	Raise(fences []register.Ballot, done func(error))
 }
@@ -134,6 +135,8 @@ func (m *Member) Take(answers []Answer) (busy bool, err error) {
 		return true, await(func(done func(error)) { m.replica.Rejoin(action.incarnation, done) })
 	case setAside:
 		return false, ErrLostDisk
+	case recognize:
+		return true, await(m.replica.Recognize)
 	case raise:
 		if err := await(func(done func(error)) { m.replica.Raise(action.fences, done) }); err != nil {
 			return false, err

@@ -83,7 +83,7 @@ func FuzzDecodeState(f *testing.F) {
 // that of this node and this cluster, its start counted.
 func FuzzIdentity(f *testing.F) {
 	own := Identity{NodeID: "n0", Partitions: 3}
-	own.Lives[0] = Life{Incarnation: 1, Boots: 7, Beat: 9}
+	own.Lives[0] = Life{Incarnation: 1, Boots: 7, Beat: 9, Recognized: true}
 	own.Lives[1] = Life{Incarnation: 4, Boots: 1, Joining: true}
 	for _, id := range []Identity{own, {NodeID: "n1", Partitions: 3}, {NodeID: "n0", Partitions: 64}} {
 		plain, err := json.Marshal(id)
@@ -102,11 +102,14 @@ func FuzzIdentity(f *testing.F) {
 			require.NotErrorIs(t, err, store.ErrDamaged, "its checksum is right")
 			return
 		}
+		var before Identity
+		require.NoError(t, json.Unmarshal(plain, &before))
 		id := r.Identity()
 		require.Equal(t, "n0", id.NodeID)
 		require.Equal(t, 3, id.Partitions)
 		require.False(t, r.Admitted())
-		if life := r.Life(); life.Incarnation > 0 {
+		if life := r.Life(); life.Incarnation > 0 && life.Boots != before.Lives[0].Boots {
+			require.False(t, life.Recognized)
 			require.Equal(t, uint64(1<<32), life.Starts[life.Boots%uint64(len(life.Starts))])
 		}
 		encoded, err := unseal(metaKey(), r.identityOp().Value)

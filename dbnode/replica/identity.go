@@ -15,12 +15,13 @@ import (
 // disk, or was given an old copy of it.
 //
 // Invariant: each change of a life raises its incarnation, or else its boots or
-// its beat; only a node that its peers let take part raises its beat.
+// its beat; only a disk that a peer has recognized raises its beat.
 type Life struct {
 	Incarnation uint32 `json:"incarnation"` // of the disk; 0 while it is blank
-	Boots       uint64 `json:"boots"`       // of this incarnation
+	Boots       uint64 `json:"boots"`       // of this incarnation, by starts that a peer recognized, and the present one
 	Beat        uint64 `json:"beat"`        // raised when shown, if anything was written since it was shown before
 	Starts      Starts `json:"starts"`      // of this incarnation, the latest ones
+	Recognized  bool   `json:"recognized"`  // a peer has recorded the present start, and found it to follow from what it knew
 	Joining     bool   `json:"joining"`     // not yet rebuilt: it must not vote
 }
 
@@ -29,8 +30,15 @@ type Life struct {
 // like the disk once it was started often enough.
 type Starts = [16]uint64
 
-// next returns the life of the disk when it is started once more.
+// next returns the life of the disk when it is started once more. While no peer
+// recognizes it, it stays the same start, however often it is made: an old copy
+// must not forget the start at which it parted from the disk. A copy made
+// meanwhile is told by the beat, which is raised when a peer does.
 func (l Life) next(number uint64) Life {
+	if l.Boots > 0 && !l.Recognized {
+		return l
+	}
+	l.Recognized = false
 	l.Boots++ // and not the beat: an old copy that is started often must not catch up
 	l.Starts[l.Boots%uint64(len(l.Starts))] = number
 	return l
@@ -43,7 +51,7 @@ func (l Life) OlderThan(o Life) bool {
 
 // Contradicts reports whether o, no later a start of the same disk, is not among
 // the starts that led to l: one of the two is from a copy made before the other.
-// It can't be told of starts that are too long ago.
+// It can't be told of starts that are too long ago, at which the peer was away.
 func (l Life) Contradicts(o Life) bool {
 	n := uint64(len(l.Starts))
 	return l.Incarnation == o.Incarnation && o.Boots <= l.Boots && l.Boots-o.Boots < n &&
@@ -201,6 +209,12 @@ func (r *Replica) Form(done func(error)) {
 // are to follow with Raise.
 func (r *Replica) Rejoin(incarnation uint32, done func(error)) {
 	r.live(func(Life) Life { return Life{Incarnation: incarnation, Joining: true}.next(r.cfg.Epoch) }, nil, done)
+}
+
+// Recognize says that a peer has recorded the present start. done is called when
+// that is durable; it is to be shown before the node votes.
+func (r *Replica) Recognize(done func(error)) {
+	r.live(func(l Life) Life { l.Recognized = true; return l }, nil, done)
 }
 
 // Raise takes the fences that both peers answered, by partition, as floors.

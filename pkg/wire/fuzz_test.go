@@ -195,7 +195,7 @@ func sameAgain[T any](t *testing.T, v T) []byte {
 
 // FuzzHello: a hello and a welcome say the same when they are written again.
 func FuzzHello(f *testing.F) {
-	life := wire.Life{Incarnation: 2, Boots: 3, Beat: math.MaxUint64, Joining: true}
+	life := wire.Life{Incarnation: 2, Boots: 3, Beat: math.MaxUint64, Recognized: true, Joining: true}
 	life.Starts[15] = math.MaxUint64
 	hello, err := json.Marshal(wire.Hello{From: "db-0", To: "db-1", Partitions: 64, Life: life})
 	require.NoError(f, err)

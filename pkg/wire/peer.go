@@ -28,6 +28,7 @@ type Life struct {
 	Boots       uint64     `json:"boots"`
 	Beat        uint64     `json:"beat"`
 	Starts      [16]uint64 `json:"starts,omitzero"` // numbers drawn at each start; absent in a status
+	Recognized  bool       `json:"recognized"`
 	Joining     bool       `json:"joining"`
 }
 

@@ -47,6 +47,7 @@ type diskCopy struct {
 	disk *mem.Disk
 	life replica.Life // of then, or one that was yet to be synced
 	boot uint64       // of the start that came after; then life is that of it
+	next bool         // that start got a number of its own
 }
 
 const maxCopies = 4
@@ -62,7 +63,7 @@ func (n *node) known(c *diskCopy) bool {
 	if c.life.Incarnation != n.told.Incarnation {
 		return c.life.Incarnation < n.told.Incarnation
 	}
-	if c.boot > 0 {
+	if c.next {
 		return c.life.Incarnation > 0 && n.told.Boots >= c.life.Boots
 	}
 	return c.life.Beat < n.told.Beat

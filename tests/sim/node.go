@@ -69,7 +69,8 @@ func (n *node) start() {
 	if err != nil {
 		panic(err)
 	}
-	n.keep(diskCopy{disk: before, life: n.replica.Life(), boot: n.boots})
+	life := n.replica.Life()
+	n.keep(diskCopy{disk: before, life: life, boot: n.boots, next: life.Starts[life.Boots%uint64(len(life.Starts))] == n.boots<<32})
 	n.replica.SetReadOnly(n.full)
 	n.up, n.syncing, n.handing = true, false, nil
 	n.inbox = nil

@@ -264,6 +264,9 @@ func (r *routine) Life() replica.Life { return r.replica.Life() }
 // Form satisfies membership.Replica.
 func (r *routine) Form(done func(error)) { r.disk(done, r.replica.Form) }
 
+// Recognize satisfies membership.Replica.
+func (r *routine) Recognize(done func(error)) { r.disk(done, r.replica.Recognize) }
+
 // Rejoin satisfies membership.Replica.
 func (r *routine) Rejoin(incarnation uint32, done func(error)) {
 	r.disk(done, func(done func(error)) { r.replica.Rejoin(incarnation, done) })
