@@ -22,7 +22,7 @@ type handed struct {
 
 // handOff starts to deliver some of the node's hints, if it holds any.
 func (n *node) handOff() {
-	if !n.up || n.handing != nil {
+	if !n.up || n.handing != nil || n.rewriting > 0 {
 		return
 	}
 	partition, hints := n.someHints()
@@ -109,6 +109,7 @@ func (n *node) handedOff(h *handing) {
 	for i, hint := range hints {
 		n.sim.watch.branch(branchHintRefused)
 		n.rounds.Observe(hint.Record.Ballot)
+		n.rewriting++
 		order := [register.Seats]int{seats[i], register.SeatW, register.SeatD1 + register.SeatD2 - seats[i]}
 		n.sim.launch(&operation{
 			kind:     opRewrite,
@@ -117,6 +118,7 @@ func (n *node) handedOff(h *handing) {
 			from:     n.id,
 			proposer: n.rounds,
 			alive:    n.alive(),
+			then:     func(register.Record, error) { n.rewriting-- },
 		})
 	}
 }

@@ -33,8 +33,9 @@ type node struct {
 	syncing     bool // a sync is to come
 	inbox       []arrival
 
-	rounds  *proposer // of rewrites
-	handing *handing  // the handoff under way
+	rounds    *proposer // of rewrites
+	handing   *handing  // the handoff under way
+	rewriting int       // hints that the last one found to be kept out, and that are being rewritten
 
 	older                                       []diskCopy
 	told                                        replica.Life // the last that both peers have on record
@@ -72,7 +73,7 @@ func (n *node) start() {
 	life := n.replica.Life()
 	n.keep(diskCopy{disk: before, life: life, boot: n.boots, next: life.Starts[life.Boots%uint64(len(life.Starts))] == n.boots<<32})
 	n.replica.SetReadOnly(n.full)
-	n.up, n.syncing, n.handing = true, false, nil
+	n.up, n.syncing, n.handing, n.rewriting = true, false, nil, 0
 	n.inbox = nil
 	n.rounds = n.sim.newProposer(&n.clock)
 	n.planSync()
