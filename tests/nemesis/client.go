@@ -13,7 +13,7 @@ import (
 
 const (
 	patience = time.Second     // for one answer
-	rest     = 2 * time.Second // that a client leaves a gateway alone which did not answer it
+	rest     = 2 * time.Second // that a client leaves a gateway alone which did not answer it, or could not help it
 )
 
 // The mix of calls, in percent; the rest deletes. A user is there about two
@@ -58,7 +58,7 @@ func (w *worker) step(ctx context.Context, load *shape) {
 	gateway := w.pick()
 	client := w.n.clients[gateway].Recorded(k.recorder, w.number)
 	kind, r := w.call(ctx, client, k.id)
-	if r.Status == 0 {
+	if r.Outcome == restclient.Unavailable || r.Outcome == restclient.Unknown {
 		w.rests[gateway] = time.Now().Add(rest)
 	}
 	open := r.Outcome == restclient.Unknown || r.Outcome == restclient.OK && r.Err != nil
