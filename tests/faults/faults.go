@@ -62,12 +62,12 @@ func CutOff(tb testing.TB, net *Network, c *latency.Cluster, i int, what string,
 	return fault(c, i, what, away, func() { net.Cut(tb, i, hooks) }, func() { net.Mend(tb, i) })
 }
 
-// Parted takes so many of each hundred packets from what program i gets from some
-// others, or sends to them, or both.
+// Parted has a fate befall what program i gets from some others, or sends to
+// them, or both.
 func Parted(
-	tb testing.TB, net *Network, c *latency.Cluster, i int, what string, others []int, hooks []string, percent int, away time.Duration,
+	tb testing.TB, net *Network, c *latency.Cluster, i int, what string, others []int, hooks []string, fate Fate, away time.Duration,
 ) latency.Fault {
-	return fault(c, i, what, away, func() { net.Drop(tb, i, others, hooks, percent) }, func() { net.Mend(tb, i) })
+	return fault(c, i, what, away, func() { net.Part(tb, i, others, hooks, fate) }, func() { net.Mend(tb, i) })
 }
 
 // Wiped is the loss of node i's disk.

@@ -105,9 +105,23 @@ func (n *Network) Cut(tb testing.TB, i int, hooks []string) {
 	ip(tb, "netns", "exec", n.names[i], "nft", strings.Join(rules, "; "))
 }
 
-// Drop drops so many of each hundred packets that host i gets from the others, or
-// sends to them, or both; the rest goes through.
-func (n *Network) Drop(tb testing.TB, i int, others []int, hooks []string, percent int) {
+// Fate is what becomes of a packet, in nft's words.
+type Fate string
+
+const (
+	// Dropped without a word.
+	Dropped Fate = "drop"
+	// Refused, as by a firewall that was put up or lost its state: what is connected
+	// is reset. The reset itself has to get through.
+	Refused Fate = "tcp flags & rst == 0 reject with tcp reset"
+)
+
+// Lost is the fate of packets of which so many in a hundred are dropped.
+func Lost(percent int) Fate { return Fate(fmt.Sprintf("numgen random mod 100 <= %d drop", percent-1)) }
+
+// Part has a fate befall what host i gets from the others, or sends to them, or
+// both; the rest goes through.
+func (n *Network) Part(tb testing.TB, i int, others []int, hooks []string, fate Fate) {
 	tb.Helper()
 	var addresses []string
 	for _, other := range others {
@@ -120,7 +134,7 @@ func (n *Network) Drop(tb testing.TB, i int, others []int, hooks []string, perce
 			end = "daddr"
 		}
 		rules = append(rules, fmt.Sprintf("add chain inet cut %s { type filter hook %s priority 0; policy accept; }", hook, hook),
-			fmt.Sprintf("add rule inet cut %s ip %s { %s } numgen random mod 100 <= %d drop", hook, end, strings.Join(addresses, ", "), percent-1))
+			fmt.Sprintf("add rule inet cut %s ip %s { %s } %s", hook, end, strings.Join(addresses, ", "), fate))
 	}
 	ip(tb, "netns", "exec", n.names[i], "nft", strings.Join(rules, "; "))
 }

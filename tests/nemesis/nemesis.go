@@ -163,7 +163,14 @@ func (n *nemesis) inflict(p plan) {
 	n.report.Faults[fault.What]++
 	n.pause(p.shift)
 	n.shift(p.shape)
-	n.pause(p.away - p.shift)
+	left := (p.away - p.shift) / time.Duration(1+p.flaps)
+	for range p.flaps {
+		n.pause(left)
+		fault.Undo()
+		n.pause(p.mended)
+		fault.Do()
+	}
+	n.pause(left)
 	seen, back := n.seen(p.victim), time.Now()
 	fault.Undo()
 	n.c.AwaitReady(p.victim)
@@ -172,8 +179,12 @@ func (n *nemesis) inflict(p plan) {
 	} else {
 		n.await("every node votes again after "+fault.Victim+" "+fault.What, wholeBound, voting)
 	}
+	what := fault.What
+	if p.flaps > 0 {
+		what = fmt.Sprintf("%s, %d times,", what, 1+p.flaps)
+	}
 	n.Logf("%6.1f s: %s %s for %.1f s (seen: %s), back after %.1f s; load: %s",
-		at.Seconds(), fault.Victim, fault.What, (back.Sub(n.begun) - at).Seconds(), seen, time.Since(back).Seconds(), p.shape.name)
+		at.Seconds(), fault.Victim, what, (back.Sub(n.begun) - at).Seconds(), seen, time.Since(back).Seconds(), p.shape.name)
 	if !n.o.Tame && p.victim < placement.Nodes {
 		faults.DropSetAside(n, n.c.DataDir(p.victim))
 	}

@@ -24,6 +24,10 @@ const (
 	// moved is how long a node goes on after its disk was copied. A copy younger
 	// than a second can't be told from the disk.
 	moved = 3 * time.Second
+	// A flaky fault may come and go, so many times at most; it stays away
+	// for at most mended.
+	mostFlaps = 8
+	mended    = 500 * time.Millisecond
 	// Of each hundred packets, a bad link loses from leastLoss to mostLoss.
 	leastLoss, mostLoss = 10, 60
 )
@@ -53,6 +57,8 @@ type plan struct {
 	loss   int   // in percent
 	coin   bool
 	away   time.Duration
+	flaps  int           // how often it goes and comes back meanwhile
+	mended time.Duration // each time
 	shift  time.Duration // from the start of the fault to the next load
 	shape  shape
 	// wait, until the cluster is whole again, and pause. Else the next fault comes
@@ -65,13 +71,14 @@ type plan struct {
 type kind struct {
 	name  string
 	nodes bool // it is for nodes only
+	flaky bool // it may come and go
 	fault func(n *nemesis, p plan) latency.Fault
 }
 
 func kinds(tame bool) []kind {
 	list := []kind{
-		{"kill", false, func(n *nemesis, p plan) latency.Fault { return faults.Killed(n.c, p.victim, p.away) }},
-		{"freeze", false, func(n *nemesis, p plan) latency.Fault { return faults.Frozen(n.c, p.victim, p.away) }},
+		{"kill", false, false, func(n *nemesis, p plan) latency.Fault { return faults.Killed(n.c, p.victim, p.away) }},
+		{"freeze", false, true, func(n *nemesis, p plan) latency.Fault { return faults.Frozen(n.c, p.victim, p.away) }},
 	}
 	if tame {
 		return list
@@ -81,27 +88,28 @@ func kinds(tame bool) []kind {
 			return faults.CutOff(n, n.net, n.c, p.victim, what, hooks, p.away)
 		}
 	}
-	parted := func(what string, hooks []string) func(n *nemesis, p plan) latency.Fault {
+	parted := func(what string, hooks []string, fate faults.Fate) func(n *nemesis, p plan) latency.Fault {
 		return func(n *nemesis, p plan) latency.Fault {
-			return faults.Parted(n, n.net, n.c, p.victim, what, p.others, hooks, 100, p.away)
+			return faults.Parted(n, n.net, n.c, p.victim, what, p.others, hooks, fate, p.away)
 		}
 	}
 	return append(list,
-		kind{"cut off", false, cut("cut off", faults.BothWays)},
-		kind{"deaf", false, cut("deaf", faults.Inwards)},
-		kind{"mute", false, cut("mute", faults.Outwards)},
-		kind{"deaf to some", false, parted("deaf to some", faults.Inwards)},
-		kind{"parted from some", false, parted("parted from some", faults.BothWays)},
-		kind{"on a bad link", false, func(n *nemesis, p plan) latency.Fault {
-			return faults.Parted(n, n.net, n.c, p.victim, "on a bad link", p.others, faults.BothWays, p.loss, p.away)
+		kind{"cut off", false, true, cut("cut off", faults.BothWays)},
+		kind{"deaf", false, true, cut("deaf", faults.Inwards)},
+		kind{"mute", false, true, cut("mute", faults.Outwards)},
+		kind{"deaf to some", false, true, parted("deaf to some", faults.Inwards, faults.Dropped)},
+		kind{"parted from some", false, true, parted("parted from some", faults.BothWays, faults.Dropped)},
+		kind{"refused by some", false, true, parted("refused by some", faults.BothWays, faults.Refused)},
+		kind{"on a bad link", false, true, func(n *nemesis, p plan) latency.Fault {
+			return faults.Parted(n, n.net, n.c, p.victim, "on a bad link", p.others, faults.BothWays, faults.Lost(p.loss), p.away)
 		}},
-		kind{"restart", false, func(n *nemesis, p plan) latency.Fault { return faults.Restarted(n.c, p.victim) }},
-		kind{"wipe", true, func(n *nemesis, p plan) latency.Fault { return faults.Wiped(n, n.c, p.victim, p.away) }},
-		kind{"roll back", true, (*nemesis).rolledBack},
-		kind{"fill", true, func(n *nemesis, p plan) latency.Fault {
+		kind{"restart", false, false, func(n *nemesis, p plan) latency.Fault { return faults.Restarted(n.c, p.victim) }},
+		kind{"wipe", true, false, func(n *nemesis, p plan) latency.Fault { return faults.Wiped(n, n.c, p.victim, p.away) }},
+		kind{"roll back", true, false, (*nemesis).rolledBack},
+		kind{"fill", true, false, func(n *nemesis, p plan) latency.Fault {
 			return faults.Full(n, n.c, p.victim, n.ballasts[p.victim], p.coin, p.away)
 		}},
-		kind{"fail a sync", true, func(n *nemesis, p plan) latency.Fault { return faults.SyncFailed(n, n.c, p.victim, p.away) }},
+		kind{"fail a sync", true, false, func(n *nemesis, p plan) latency.Fault { return faults.SyncFailed(n, n.c, p.victim, p.away) }},
 	)
 }
 
@@ -135,6 +143,10 @@ func draw(rng *rand.Rand, from *deck, last int) plan {
 	}
 	p.others, p.loss = some(rng, p.victim), leastLoss+rng.IntN(mostLoss-leastLoss+1)
 	p.away = shortest + time.Duration(rng.Int64N(int64(bound(rng)-shortest)))
+	if flaps := rng.IntN(mostFlaps + 1); p.kind.flaky && rng.IntN(2) == 0 {
+		p.flaps = flaps
+	}
+	p.mended = time.Duration(rng.Int64N(int64(mended)))
 	p.shift = time.Duration(rng.Int64N(int64(p.away)))
 	p.shape = shapes()[rng.IntN(len(shapes()))]
 	p.coin, p.wait = rng.IntN(2) == 0, rng.IntN(2) == 0
@@ -152,8 +164,8 @@ func bound(rng *rand.Rand) time.Duration {
 	return usual
 }
 
-// some returns one or more of the programs that this one talks with. Gateways
-// don't talk with each other.
+// some returns one or more of the programs that this one talks with, half of the
+// time all. Gateways don't talk with each other.
 func some(rng *rand.Rand, victim int) (others []int) {
 	for other := range placement.Nodes + gateways {
 		if other != victim && min(other, victim) < placement.Nodes {
@@ -161,7 +173,10 @@ func some(rng *rand.Rand, victim int) (others []int) {
 		}
 	}
 	rng.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
-	return others[:1+rng.IntN(len(others))]
+	if many := 1 + rng.IntN(len(others)); rng.IntN(2) == 0 {
+		others = others[:many]
+	}
+	return others
 }
 
 // rolledBack puts a node's disk back to a copy: one that was made when this was
