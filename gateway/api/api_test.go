@@ -262,7 +262,7 @@ func TestARefusalReachesAClientThatIsStillSending(t *testing.T) {
 		_, err = fmt.Fprintf(conn, "%s\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", head, pieces*len(piece))
 		require.NoError(t, err)
 		for range pieces {
-			time.Sleep(10 * time.Millisecond) // as on a real network
+			<-time.NewTimer(10 * time.Millisecond).C // as on a real network
 			_, err = io.WriteString(conn, piece)
 			require.NoError(t, err, head)
 		}
