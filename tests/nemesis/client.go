@@ -55,6 +55,9 @@ func (w *worker) run(ctx context.Context) {
 // step makes one call and takes note of the answer.
 func (w *worker) step(ctx context.Context, load *shape) {
 	k := w.n.keys.take(w.slot(load))
+	for k == nil {
+		k = w.n.keys.take(w.cold())
+	}
 	gateway := w.pick()
 	client := w.n.clients[gateway].Recorded(k.recorder, w.number)
 	kind, r := w.call(ctx, client, k.id)
@@ -87,8 +90,10 @@ func (w *worker) slot(load *shape) int {
 	case draw < load.hot+load.warm:
 		return 1 + w.rng.IntN(warmKeys)
 	}
-	return 1 + warmKeys + w.rng.IntN(coldKeys)
+	return w.cold()
 }
+
+func (w *worker) cold() int { return 1 + warmKeys + w.rng.IntN(coldKeys) }
 
 // pick returns the gateway whose turn it is, or the next one if that rests.
 func (w *worker) pick() int {

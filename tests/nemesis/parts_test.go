@@ -102,6 +102,19 @@ func TestKeysAreRetired(t *testing.T) {
 	})
 }
 
+func TestFewClientsCallOneKeyAtATime(t *testing.T) {
+	k := newKeys(func() int64 { return 0 }, func(*key) {})
+	var first *key
+	for range maxBusy {
+		first = k.take(0)
+		require.NotNil(t, first)
+	}
+	assert.Nil(t, k.take(0))
+	assert.NotNil(t, k.take(1))
+	k.give(first, false)
+	assert.Same(t, first, k.take(0))
+}
+
 func TestLowestRate(t *testing.T) {
 	c := newCalls()
 	rate, _ := c.lowest()
