@@ -13,6 +13,8 @@
 //   - Every reply that is not 2xx is an application/problem+json of one shape,
 //     and its status comes from one table (problem.go).
 //   - Only a request that passed every check reaches Users.
+//   - A refusal reaches its client even if that sends its whole body first, up to
+//     some bound.
 //   - A change, once begun, does not end with its client: the context that
 //     Users gets for it is never cancelled. Users bounds it.
 //   - A reply "unavailable" (503) or "no space" (507) means not applied; one of
@@ -81,7 +83,7 @@ func New(users Users, rules *user.Validator, logger *slog.Logger) http.Handler {
 	engine.HEAD("/api/users/:id", h.read)
 	engine.PUT("/api/users/:id", h.update)
 	engine.DELETE("/api/users/:id", h.remove)
-	return withoutTrailingSlash(engine)
+	return drained(withoutTrailingSlash(engine))
 }
 
 // withoutTrailingSlash serves /path/ as /path. One slash: a path that ends in

@@ -1,15 +1,19 @@
 package api_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/mock"
@@ -209,21 +213,66 @@ func TestBodySize(t *testing.T) {
 	require.Contains(t, r.body, "body_too_large")
 }
 
-// unread is a body that must not be read.
-type unread struct{ t *testing.T }
+// endless is a body that never ends, and counts what is read of it.
+type endless struct{ read int }
 
-func (u unread) Read([]byte) (int, error) {
-	u.t.Error("a body that announces too much was read")
-	return 0, io.EOF
+func (e *endless) Read(p []byte) (int, error) {
+	e.read += len(p)
+	return len(p), nil
 }
 
-func TestBodyThatAnnouncesTooMuchIsNotRead(t *testing.T) {
-	request := httptest.NewRequestWithContext(t.Context(), "POST", "/api/users", unread{t})
-	request.ContentLength = api.MaxBody + 1
+// What announces too much is refused for that alone. Some of it is read so that
+// the client gets to see it, but not all that it cares to send.
+func TestBodyThatAnnouncesTooMuch(t *testing.T) {
+	body := &endless{}
+	request := httptest.NewRequestWithContext(t.Context(), "POST", "/api/users", body)
+	request.ContentLength = 1 << 40
 	request.Header.Set("Content-Type", "application/json")
 	recorder := httptest.NewRecorder()
 	api.New(mocks.NewUsers(t), rules(t), silent()).ServeHTTP(recorder, request)
 	require.Equal(t, http.StatusRequestEntityTooLarge, recorder.Code)
+	require.LessOrEqual(t, body.read, 512<<10)
+
+	body = &endless{}
+	request = httptest.NewRequestWithContext(t.Context(), "POST", "/api/users", body)
+	request.ContentLength = api.MaxBody + 1
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Expect", "100-continue")
+	recorder = httptest.NewRecorder()
+	api.New(mocks.NewUsers(t), rules(t), silent()).ServeHTTP(recorder, request)
+	require.Equal(t, http.StatusRequestEntityTooLarge, recorder.Code)
+	require.Zero(t, body.read, "who asks first has not sent it")
+}
+
+// A client that wants its connection closed, and only then reads its reply, sends
+// its whole body before. It must not find the connection reset under it.
+func TestARefusalReachesAClientThatIsStillSending(t *testing.T) {
+	server := httptest.NewServer(api.New(mocks.NewUsers(t), rules(t), silent()))
+	defer server.Close()
+	for head, status := range map[string]int{
+		"POST /api/users HTTP/1.1\r\nContent-Type: application/json":      http.StatusRequestEntityTooLarge,
+		"POST /api/users HTTP/1.1\r\nContent-Type: text/plain":            http.StatusUnsupportedMediaType,
+		"PUT /api/nothing HTTP/1.1\r\nContent-Type: application/json":     http.StatusNotFound,
+		"PATCH /api/users/ada HTTP/1.1\r\nContent-Type: application/json": http.StatusMethodNotAllowed,
+	} {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		piece, pieces := strings.Repeat(" ", 16<<10), 8
+		_, err = fmt.Fprintf(conn, "%s\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", head, pieces*len(piece))
+		require.NoError(t, err)
+		for range pieces {
+			<-time.NewTimer(10 * time.Millisecond).C // as on a real network
+			_, err = io.WriteString(conn, piece)
+			require.NoError(t, err, head)
+		}
+		reply, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err, head)
+		_, err = io.Copy(io.Discard, reply.Body)
+		require.NoError(t, err, head)
+		require.NoError(t, reply.Body.Close())
+		require.Equal(t, status, reply.StatusCode, head)
+	}
 }
 
 // broken fails after a few bytes, as when a client goes away.

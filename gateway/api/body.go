@@ -16,6 +16,10 @@ import (
 // MaxBody is the largest request body that is read, in bytes.
 const MaxBody = 64 << 10
 
+// maxUnread bounds what is read of a body that a reply did not wait for: as much
+// as net/http reads for a connection that is to be used again.
+const maxUnread = 256 << 10
+
 // decodeBody reads what the request says of a user.
 func decodeBody(c *gin.Context) (user.Patch, error) {
 	if err := checkMediaType(c.Request); err != nil {
@@ -62,4 +66,17 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	return nil, fmt.Errorf("%w: %w", errBodyBroken, err)
+}
+
+// drained reads what next left of a request's body, before the reply leaves. Where
+// the connection ends with the reply, net/http does not: the client, still sending,
+// would find it reset and never see why. Who waits to be told to go on (Expect)
+// sends nothing.
+func drained(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if r.Header.Get("Expect") == "" {
+			_, _ = io.CopyN(io.Discard, r.Body, maxUnread) // a body that broke needs no more
+		}
+	})
 }

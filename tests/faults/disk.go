@@ -30,9 +30,10 @@ func SmallDisk(tb testing.TB, c *latency.Cluster, node int) (ballast string) {
 	}
 	dir := c.DataDir(node)
 	c.Programs[node].Stop()
+	unmountStale(tb)
 	require.NoError(tb, os.Rename(dir, dir+".before"))
 	require.NoError(tb, os.Mkdir(dir, 0o750))
-	require.NoError(tb, syscall.Mount("tmpfs", dir, "tmpfs", 0, diskSize))
+	require.NoError(tb, syscall.Mount(ownName(), dir, "tmpfs", 0, diskSize))
 	tb.Cleanup(func() {
 		// The node runs until the very end: the mount goes when it does.
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
@@ -43,6 +44,18 @@ func SmallDisk(tb testing.TB, c *latency.Cluster, node int) (ballast string) {
 	c.Programs[node].Start()
 	c.AwaitReady(node)
 	return filepath.Join(dir, "ballast")
+}
+
+// unmountStale unmounts the small disks that a killed run could not.
+func unmountStale(tb testing.TB) {
+	tb.Helper()
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	require.NoError(tb, err)
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); len(fields) > 1 && stale(fields[0]) {
+			require.NoError(tb, syscall.Unmount(fields[1], syscall.MNT_DETACH))
+		}
+	}
 }
 
 // Leave makes a file that leaves so many bytes of room.

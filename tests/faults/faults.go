@@ -5,11 +5,14 @@
 // Invariants:
 //   - A fault that can't be inflicted fails its test: none is silently left out.
 //   - What a fault needs of the machine (namespaces, mounts, tracers) is gone when
-//     the test ends.
+//     the test ends. What a killed test left, the next one removes.
 package faults
 
 import (
+	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +21,20 @@ import (
 	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/tests/latency"
 )
+
+// ownName begins the names of what this process makes on the machine.
+func ownName() string { return fmt.Sprintf("dyad-%d", os.Getpid()) }
+
+// stale reports whether a name is that of something whose maker is gone.
+func stale(name string) bool {
+	rest, ours := strings.CutPrefix(name, "dyad-")
+	pid, _, _ := strings.Cut(rest, "-")
+	if _, err := strconv.Atoi(pid); !ours || err != nil {
+		return false
+	}
+	_, err := os.Stat("/proc/" + pid)
+	return os.IsNotExist(err)
+}
 
 func fault(c *latency.Cluster, i int, what string, away time.Duration, do, undo func()) latency.Fault {
 	return latency.Fault{Victim: c.Name(i), What: what, Away: away, Gateway: i >= placement.Nodes, Do: do, Undo: undo}
@@ -45,9 +62,12 @@ func CutOff(tb testing.TB, net *Network, c *latency.Cluster, i int, what string,
 	return fault(c, i, what, away, func() { net.Cut(tb, i, hooks) }, func() { net.Mend(tb, i) })
 }
 
-// DeafTo keeps from program i what program from sends to it, and nothing else.
-func DeafTo(tb testing.TB, net *Network, c *latency.Cluster, i, from int, away time.Duration) latency.Fault {
-	return fault(c, i, "deaf to one", away, func() { net.CutBetween(tb, i, from) }, func() { net.Mend(tb, i) })
+// Parted has a fate befall what program i gets from some others, or sends to
+// them, or both.
+func Parted(
+	tb testing.TB, net *Network, c *latency.Cluster, i int, what string, others []int, hooks []string, fate Fate, away time.Duration,
+) latency.Fault {
+	return fault(c, i, what, away, func() { net.Part(tb, i, others, hooks, fate) }, func() { net.Mend(tb, i) })
 }
 
 // Wiped is the loss of node i's disk.

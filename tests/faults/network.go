@@ -34,7 +34,7 @@ func NewNetwork(tb testing.TB, n int) *Network {
 		tb.Fatal("network namespaces need root: run this as root")
 	}
 	removeStale(tb)
-	prefix := fmt.Sprintf("dyad-%d-", os.Getpid())
+	prefix := ownName() + "-"
 	subnet := fmt.Sprintf("10.213.%d.", os.Getpid()%256)
 	lan := prefix + "lan"
 	addNamespace(tb, lan)
@@ -60,16 +60,11 @@ func NewNetwork(tb testing.TB, n int) *Network {
 	return net
 }
 
-// removeStale removes what a killed run could not.
+// removeStale removes the namespaces that a killed run could not.
 func removeStale(tb testing.TB) {
 	tb.Helper()
 	for line := range strings.Lines(ip(tb, "netns", "list")) {
-		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		parts := strings.Split(name, "-")
-		if len(parts) != 3 || parts[0] != "dyad" {
-			continue
-		}
-		if _, err := os.Stat("/proc/" + parts[1]); os.IsNotExist(err) {
+		if name, _, _ := strings.Cut(strings.TrimSpace(line), " "); stale(name) {
 			ip(tb, "netns", "delete", name)
 		}
 	}
@@ -110,13 +105,38 @@ func (n *Network) Cut(tb testing.TB, i int, hooks []string) {
 	ip(tb, "netns", "exec", n.names[i], "nft", strings.Join(rules, "; "))
 }
 
-// CutBetween drops every packet that host i gets from host from; the rest of
-// what it gets and sends goes through.
-func (n *Network) CutBetween(tb testing.TB, i, from int) {
+// Fate is what becomes of a packet, in nft's words.
+type Fate string
+
+const (
+	// Dropped without a word.
+	Dropped Fate = "drop"
+	// Refused, as by a firewall that was put up or lost its state: what is connected
+	// is reset. The reset itself has to get through.
+	Refused Fate = "tcp flags & rst == 0 reject with tcp reset"
+)
+
+// Lost is the fate of packets of which so many in a hundred are dropped.
+func Lost(percent int) Fate { return Fate(fmt.Sprintf("numgen random mod 100 <= %d drop", percent-1)) }
+
+// Part has a fate befall what host i gets from the others, or sends to them, or
+// both; the rest goes through.
+func (n *Network) Part(tb testing.TB, i int, others []int, hooks []string, fate Fate) {
 	tb.Helper()
-	ip(tb, "netns", "exec", n.names[i], "nft", "add table inet cut; "+
-		"add chain inet cut input { type filter hook input priority 0; policy accept; }; "+
-		"add rule inet cut input ip saddr "+n.Hosts[from].IP+" drop")
+	var addresses []string
+	for _, other := range others {
+		addresses = append(addresses, n.Hosts[other].IP)
+	}
+	rules := []string{"add table inet cut"}
+	for _, hook := range hooks {
+		end := "saddr"
+		if hook == "output" {
+			end = "daddr"
+		}
+		rules = append(rules, fmt.Sprintf("add chain inet cut %s { type filter hook %s priority 0; policy accept; }", hook, hook),
+			fmt.Sprintf("add rule inet cut %s ip %s { %s } %s", hook, end, strings.Join(addresses, ", "), fate))
+	}
+	ip(tb, "netns", "exec", n.names[i], "nft", strings.Join(rules, "; "))
 }
 
 // Mend ends the cut of host i.

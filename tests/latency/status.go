@@ -23,6 +23,7 @@ type Status struct {
 	Disk       int64    // bytes, of all nodes that answer
 	Silent     []string // nodes that answer, and do not vote
 	Down       []string // nodes that do not answer
+	Ill        []string // nodes that are not simply up, and what they are
 }
 
 // maxStatus bounds the gateway's answer, in bytes.
@@ -51,6 +52,9 @@ func ReadStatus(ctx context.Context, gateway string) (Status, error) {
 	for _, node := range cluster.Nodes {
 		if node.State == wire.StateDown {
 			s.Down = append(s.Down, node.ID)
+		}
+		if node.State != wire.StateUp {
+			s.Ill = append(s.Ill, fmt.Sprintf("%s %s", node.ID, node.State))
 		}
 		if node.Status != nil {
 			s.Hints += node.Status.HintCount()

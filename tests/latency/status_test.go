@@ -35,7 +35,7 @@ func TestReadStatus(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Status{
 		Missing: "db-0 holds 5 hints for db-1; db-1 is down: refused; db-2 is being rebuilt; db-2 holds 5 hints for db-1",
-		Hints:   10, Records: 17, Tombstones: 4, Disk: 7, Silent: []string{"db-2"}, Down: []string{"db-1"},
+		Hints:   10, Records: 17, Tombstones: 4, Disk: 7, Silent: []string{"db-2"}, Down: []string{"db-1"}, Ill: []string{"db-1 down", "db-2 joining"},
 	}, got)
 }
 

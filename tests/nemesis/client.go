@@ -13,7 +13,7 @@ import (
 
 const (
 	patience = time.Second     // for one answer
-	rest     = 2 * time.Second // that a client leaves a gateway alone which did not answer it
+	rest     = 2 * time.Second // that a client leaves a gateway alone which did not answer it, or could not help it
 )
 
 // The mix of calls, in percent; the rest deletes. A user is there about two
@@ -55,10 +55,13 @@ func (w *worker) run(ctx context.Context) {
 // step makes one call and takes note of the answer.
 func (w *worker) step(ctx context.Context, load *shape) {
 	k := w.n.keys.take(w.slot(load))
+	for k == nil {
+		k = w.n.keys.take(w.cold())
+	}
 	gateway := w.pick()
 	client := w.n.clients[gateway].Recorded(k.recorder, w.number)
 	kind, r := w.call(ctx, client, k.id)
-	if r.Status == 0 {
+	if r.Outcome == restclient.Unavailable || r.Outcome == restclient.Unknown {
 		w.rests[gateway] = time.Now().Add(rest)
 	}
 	open := r.Outcome == restclient.Unknown || r.Outcome == restclient.OK && r.Err != nil
@@ -87,8 +90,10 @@ func (w *worker) slot(load *shape) int {
 	case draw < load.hot+load.warm:
 		return 1 + w.rng.IntN(warmKeys)
 	}
-	return 1 + warmKeys + w.rng.IntN(coldKeys)
+	return w.cold()
 }
+
+func (w *worker) cold() int { return 1 + warmKeys + w.rng.IntN(coldKeys) }
 
 // pick returns the gateway whose turn it is, or the next one if that rests.
 func (w *worker) pick() int {

@@ -19,6 +19,9 @@ const (
 	maxCalls = 200
 	maxOpen  = 3
 	maxAge   = 90 * time.Second
+	// maxBusy is how many clients may call one key at a time: a fault may leave all
+	// of them without an answer.
+	maxBusy = 8
 )
 
 // key is one user id, and what was asked of it.
@@ -50,7 +53,8 @@ func newKeys(clock func() int64, retire func(*key)) *keys {
 	return &keys{clock: clock, retire: retire}
 }
 
-// take returns the key of a slot for one call; give it back after.
+// take returns the key of a slot for one call, to be given back after; nil if
+// enough clients call it already.
 func (k *keys) take(slot int) *key {
 	taken, idle := k.swap(slot)
 	if idle != nil {
@@ -74,6 +78,9 @@ func (k *keys) swap(slot int) (taken, idle *key) {
 		}
 	}
 	taken = k.live[slot]
+	if taken.busy == maxBusy {
+		return nil, idle
+	}
 	taken.busy++
 	taken.calls++
 	return taken, idle

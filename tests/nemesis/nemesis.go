@@ -6,7 +6,8 @@
 //   - Every call of a client is recorded, none is repeated, and porcupine judges
 //     each user's history; what it can't decide is no approval.
 //   - One program at a time has a fault. The next one comes when every node votes
-//     again; half of the time it does not wait until the cluster is whole.
+//     again; every other one does not wait until the cluster is whole, and more
+//     than half strike a node that the one before may have left alone with a user.
 //   - At the end every user that there ever was is read once more, as part of its
 //     history, and the nodes' own records are compared with that.
 //   - What is kept in memory is bounded by the length of the run alone: a user is
@@ -21,6 +22,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,6 +42,8 @@ const (
 	wholeBound = 30 * time.Second
 	wholePer   = time.Second     // more, at the end, for each thousand users
 	calm       = 3 * time.Second // of load, before the first fault and after the last
+	tellEvery  = time.Minute
+	glance     = 300 * time.Millisecond // for a gateway to say how it sees the nodes
 )
 
 // Options say what to do to the cluster.
@@ -136,32 +140,75 @@ func (n *nemesis) startClients() (end func()) {
 // torment inflicts one fault after the other, until the time is over or
 // something is found.
 func (n *nemesis) torment() {
-	rng := rand.New(rand.NewPCG(n.o.Seed, 0))
+	rng, all := rand.New(rand.NewPCG(n.o.Seed, 0)), &deck{kinds: kinds(n.o.Tame)}
 	n.pause(calm)
-	for time.Since(n.begun) < n.o.Duration && len(n.judge.found()) == 0 {
-		p := draw(rng, kinds(n.o.Tame))
-		fault := p.kind.fault(n, p)
-		n.report.Faults[fault.What]++
-		at := time.Since(n.begun)
-		fault.Do()
-		n.pause(p.shift)
-		n.shift(p.shape)
-		n.pause(p.away - p.shift)
-		back := time.Now()
-		fault.Undo()
-		n.c.AwaitReady(p.victim)
-		if p.wait {
-			n.await("the cluster is whole again after "+fault.Victim+" "+fault.What, wholeBound, whole)
-		} else {
-			n.await("every node votes again after "+fault.Victim+" "+fault.What, wholeBound, voting)
+	told := time.Now()
+	for last := placement.Nodes; time.Since(n.begun) < n.o.Duration && len(n.judge.found()) == 0; {
+		p := draw(rng, all, last)
+		n.inflict(p)
+		last = p.victim
+		if time.Since(told) > tellEvery {
+			n.Log(n.sum().progress())
+			told = time.Now()
 		}
-		n.Logf("%6.1f s: %s %s for %.1f s, back after %.1f s; load: %s", at.Seconds(), fault.Victim, fault.What, p.away.Seconds(), time.Since(back).Seconds(), p.shape.name)
-		if !n.o.Tame && p.victim < placement.Nodes {
-			faults.DropSetAside(n, n.c.DataDir(p.victim))
-		}
-		n.pause(p.pause)
 	}
 	n.pause(calm)
+}
+
+// inflict does what p says, and undoes it.
+func (n *nemesis) inflict(p plan) {
+	fault := p.kind.fault(n, p)
+	at := time.Since(n.begun)
+	fault.Do()
+	n.report.Faults[fault.What]++
+	n.pause(p.shift)
+	n.shift(p.shape)
+	left := (p.away - p.shift) / time.Duration(1+p.flaps)
+	for range p.flaps {
+		n.pause(left)
+		fault.Undo()
+		n.pause(p.mended)
+		fault.Do()
+	}
+	n.pause(left)
+	seen, back := n.seen(p.victim), time.Now()
+	fault.Undo()
+	n.c.AwaitReady(p.victim)
+	if p.wait {
+		n.await("the cluster is whole again after "+fault.Victim+" "+fault.What, wholeBound, whole)
+	} else {
+		n.await("every node votes again after "+fault.Victim+" "+fault.What, wholeBound, voting)
+	}
+	what := fault.What
+	if p.flaps > 0 {
+		what = fmt.Sprintf("%s, %d times,", what, 1+p.flaps)
+	}
+	n.Logf("%6.1f s: %s %s for %.1f s (seen: %s), back after %.1f s; load: %s",
+		at.Seconds(), fault.Victim, what, (back.Sub(n.begun) - at).Seconds(), seen, time.Since(back).Seconds(), p.shape.name)
+	if !n.o.Tame && p.victim < placement.Nodes {
+		faults.DropSetAside(n, n.c.DataDir(p.victim))
+	}
+	if p.wait {
+		n.pause(p.pause)
+	}
+}
+
+// seen is what a gateway says of the nodes while a program has its fault, for the
+// reader of the log: most faults should be felt.
+func (n *nemesis) seen(victim int) string {
+	gateway := n.c.Gateways()[0]
+	if victim == placement.Nodes {
+		gateway = n.c.Gateways()[1]
+	}
+	ctx, cancel := context.WithTimeout(n.Context(), glance)
+	defer cancel()
+	switch s, err := latency.ReadStatus(ctx, gateway); {
+	case err != nil:
+		return "a node does not answer"
+	case len(s.Ill) > 0:
+		return strings.Join(s.Ill, ", ")
+	}
+	return "all up"
 }
 
 func (n *nemesis) shift(to shape) {

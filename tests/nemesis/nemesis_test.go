@@ -22,7 +22,7 @@ func TestNemesis(t *testing.T) {
 	if os.Getenv("DYAD_NEMESIS") == "" {
 		t.Skip("takes minutes and a machine of its own: run it with make nemesis")
 	}
-	o := Options{Seed: seed(t), Duration: duration(t), Clients: 16, PerSecond: 25, Dir: t.ArtifactDir()}
+	o := Options{Seed: seed(t), Duration: duration(t), Clients: 32, PerSecond: 25, Dir: t.ArtifactDir()}
 	planted := os.Getenv("DYAD_PLANT")
 	if planted != "" {
 		sow(t, planted)

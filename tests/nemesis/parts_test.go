@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dyad-db/dyad/pkg/placement"
 	"github.com/dyad-db/dyad/tests/history"
 	"github.com/dyad-db/dyad/tests/latency"
 	"github.com/dyad-db/dyad/tests/restclient"
@@ -23,14 +25,22 @@ import (
 )
 
 func TestASeedDrawsTheSameAgain(t *testing.T) {
+	chased := 0
 	draws := func(seed uint64) (list []plan) {
-		rng := rand.New(rand.NewPCG(seed, 0))
-		for range 500 {
-			p := draw(rng, kinds(false))
+		rng, all := rand.New(rand.NewPCG(seed, 0)), &deck{kinds: kinds(false)}
+		var p plan
+		for range 60 * len(all.kinds) {
+			last := p.victim
+			p = draw(rng, all, last)
 			assert.Less(t, p.shift, p.away)
 			assert.LessOrEqual(t, p.away, longest)
-			assert.NotEqual(t, p.victim, p.other)
-			assert.True(t, !p.kind.nodes || p.victim < 3)
+			assert.NotEmpty(t, p.others)
+			assert.NotContains(t, p.others, p.victim)
+			assert.True(t, p.victim < placement.Nodes || slices.Max(p.others) < placement.Nodes)
+			assert.True(t, !p.kind.nodes || p.victim < placement.Nodes)
+			if last < placement.Nodes && p.victim < placement.Nodes && p.victim != last {
+				chased++
+			}
 			p.kind.fault = nil
 			list = append(list, p)
 		}
@@ -39,17 +49,21 @@ func TestASeedDrawsTheSameAgain(t *testing.T) {
 	one := draws(7)
 	assert.Equal(t, one, draws(7))
 	assert.NotEqual(t, one, draws(8))
-	seen := map[string]map[int]bool{}
-	for _, p := range one {
+	assert.Greater(t, chased, 3*len(one)/2, "of three times as many: the next node is struck")
+	seen := map[string]map[int]int{}
+	for i, p := range one {
 		if seen[p.kind.name] == nil {
-			seen[p.kind.name] = map[int]bool{}
+			seen[p.kind.name] = map[int]int{}
 		}
-		seen[p.kind.name][p.victim] = true
+		seen[p.kind.name][p.victim]++
+		if i == len(kinds(false))-1 {
+			assert.Len(t, seen, len(kinds(false)), "all of them before one comes again")
+		}
 	}
 	for _, k := range kinds(false) {
-		want := 5
+		want := placement.Nodes + gateways
 		if k.nodes {
-			want = 3
+			want = placement.Nodes
 		}
 		assert.Len(t, seen[k.name], want, k.name)
 	}
@@ -86,6 +100,19 @@ func TestKeysAreRetired(t *testing.T) {
 		k.retireAll()
 		assert.Len(t, retired, 5)
 	})
+}
+
+func TestFewClientsCallOneKeyAtATime(t *testing.T) {
+	k := newKeys(func() int64 { return 0 }, func(*key) {})
+	var first *key
+	for range maxBusy {
+		first = k.take(0)
+		require.NotNil(t, first)
+	}
+	assert.Nil(t, k.take(0))
+	assert.NotNil(t, k.take(1))
+	k.give(first, false)
+	assert.Same(t, first, k.take(0))
 }
 
 func TestLowestRate(t *testing.T) {

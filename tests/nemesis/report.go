@@ -25,6 +25,8 @@ type Ends struct {
 	Failed  int // certain: nothing was applied
 }
 
+func (e Ends) sum() int { return e.Done + e.Refused + e.Unknown + e.Failed }
+
 // calls counts calls by kind and end, and by the second in which they were
 // answered. It is safe for concurrent use.
 type calls struct {
@@ -78,10 +80,14 @@ func (c *calls) end() {
 func (c *calls) lowest() (rate float64, at time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.seconds == 0 {
+	seconds := c.seconds
+	if seconds == 0 {
+		seconds = int(time.Since(c.begun) / time.Second)
+	}
+	if seconds == 0 {
 		return 0, 0
 	}
-	answered := make([]int, c.seconds) // a second in which none came is one all the same
+	answered := make([]int, seconds) // a second in which none came is one all the same
 	copy(answered, c.answered)
 	width := min(window, len(answered))
 	for i := 0; i+width <= len(answered); i++ {
@@ -121,6 +127,16 @@ func (n *nemesis) sum() Report {
 	return r
 }
 
+// progress is one line for whoever waits.
+func (r Report) progress() string {
+	total := 0
+	for _, e := range r.Calls {
+		total += e.sum()
+	}
+	return fmt.Sprintf("so far: %v, %d operations, at least %.0f/s answered over any %d s; %d users judged; faults: %s",
+		r.Took.Round(time.Second), total, r.Lowest, window, r.Judged.Keys, list(r.Faults))
+}
+
 // String shows the report to a reader.
 func (r Report) String() string {
 	var text bytes.Buffer
@@ -131,7 +147,7 @@ func (r Report) String() string {
 	for _, kind := range []history.Kind{history.KindCreate, history.KindGet, history.KindUpdate, history.KindDelete} {
 		e := r.Calls[kind]
 		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t\n", kind, e.Done, e.Refused, e.Unknown, e.Failed)
-		total += e.Done + e.Refused + e.Unknown + e.Failed
+		total += e.sum()
 	}
 	_ = out.Flush() // into memory
 	fmt.Fprintf(&text, "%d operations; answered: %.0f/s in the worst %d s, %v after the start\n", total, r.Lowest, window, r.LowestAt)
