@@ -20,9 +20,17 @@ import (
 
 // Bounds of one step.
 const (
-	batchHints   = 256
+	batchHints   = 32 // forwarded, or rewritten, at once
 	batchTimeout = 2 * time.Second
-	rewrites     = 32 // rewrites under way at once
+)
+
+// While there are many hints, requests go first: a batch is small, since they wait
+// behind it, and a rest of restPart times as long as it took follows, maxRest at
+// most, lest a slow disk make the catching up slower still. With 256 hints a batch
+// and no rest the p99 of requests was four times that of before; now 1.5.
+const (
+	restPart = 2
+	maxRest  = 10 * time.Millisecond
 )
 
 // Hints are what this node keeps as witness; *replica.Replica does.
@@ -77,11 +85,23 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 	}
 	h.pass.after = hints[len(hints)-1].Key
 	h.pass.work = true
+	begun := time.Now()
 	moved, err := h.deliver(ctx, partition, hints)
+	if len(hints) == batchHints {
+		rest(ctx, min(restPart*time.Since(begun), maxRest))
+	}
 	if !moved || err != nil {
 		h.pass.turn()
 	}
 	return moved || err != nil, err
+}
+
+// rest lets others at the processors and the disk.
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // deliver forwards the hints, forgets those that arrived, and rewrites those
@@ -167,15 +187,12 @@ func (h *Handoff) exchange(ctx context.Context, partition uint16, handoff *regis
 func (h *Handoff) rewrite(ctx context.Context, hints []register.Hint, seats []int, contested contested) (n int, err error) {
 	var wg sync.WaitGroup
 	errs := make([]error, len(hints))
-	slots := make(chan struct{}, rewrites)
 	for i, hint := range hints {
 		if contested[hint.Key] {
 			continue
 		}
 		n++
-		slots <- struct{}{}
 		wg.Go(func() {
-			defer func() { <-slots }()
 			_, errs[i] = h.rounds.Do(ctx, drive.Request{
 				Key:      hint.Key,
 				Rewrite:  true,

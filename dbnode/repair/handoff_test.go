@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	witness = 2 // of partition 0, whose data replicas are the nodes 0 and 1
-	page    = 256
+	page    = 32
 )
 
 // replicas are the data replicas as the witness reaches them.
@@ -180,7 +180,7 @@ func TestRefusedHintIsRewrittenThenLookedAtAgain(t *testing.T) {
 	}
 }
 
-func TestRewritesAreBounded(t *testing.T) {
+func TestRewritesOfABatchGoTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 1)
 		f.answer = func(int, register.Request) register.Reply { return refused(1) }
@@ -197,7 +197,7 @@ func TestRewritesAreBounded(t *testing.T) {
 				return drive.Result{}, nil
 			}).Times(page)
 		require.True(t, f.step(t))
-		require.Equal(t, page/32*time.Second, time.Since(start), "32 at once")
+		require.Equal(t, time.Second+10*time.Millisecond, time.Since(start), "all at once, then a rest")
 	})
 }
 
@@ -351,5 +351,34 @@ func TestAnOperationUnderWayHasNoRival(t *testing.T) {
 			f.rounds.EXPECT().Do(mock.Anything, mock.Anything).Return(drive.Result{}, nil).Once()
 		}
 		require.Equal(t, c.rewritten, f.step(t), "%s: it may rest until then", name)
+	}
+}
+
+// TestManyHintsLetRequestsPass: a full batch is followed by a rest that grows with
+// the time it took, up to a bound; one that was the last is not.
+func TestManyHintsLetRequestsPass(t *testing.T) {
+	for name, c := range map[string]struct {
+		hints      int
+		took, step time.Duration
+	}{
+		"the last ones":              {page - 1, 3 * time.Millisecond, 3 * time.Millisecond},
+		"more are to come":           {page, 3 * time.Millisecond, 9 * time.Millisecond},
+		"more, and the disk is slow": {page, time.Second, time.Second + 10*time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, 1)
+			var hints []register.Hint
+			for i := range c.hints {
+				hints = append(hints, hint(fmt.Sprintf("k%02d", i), 5))
+			}
+			f.holds(0, "", hints...)
+			f.hints.EXPECT().Forget(uint16(0), disks, hints, mock.Anything).
+				Run(func(_ uint16, _ register.Incarnations, hints []register.Hint, done func(int, error)) {
+					time.AfterFunc(c.took, func() { done(len(hints), nil) })
+				}).Once()
+			begun := time.Now()
+			require.True(t, f.step(t))
+			require.Equal(t, c.step, time.Since(begun), name)
+		})
 	}
 }
