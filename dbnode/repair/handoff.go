@@ -98,8 +98,10 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 
 // rest lets others at the processors and the disk.
 func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-time.After(d):
+	case <-timer.C:
 	case <-ctx.Done():
 	}
 }

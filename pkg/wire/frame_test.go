@@ -172,6 +172,7 @@ func TestRefusedFrames(t *testing.T) {
 		require.ErrorIs(t, err, wire.ErrFrame, "only a sender may say %v", v)
 	}
 }
+
 func TestHeads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		body, number := rapid.SliceOf(rapid.Byte()).Draw(t, "body"), rapid.Uint32().Draw(t, "number")
