@@ -15,6 +15,7 @@ const (
 	gatewayGo  = "tests/sim/gateway.go"
 	simGo      = "tests/sim/sim.go"
 	identityGo = "dbnode/replica/identity.go"
+	peerGo     = "pkg/wire/peer.go"
 	decideGo   = "dbnode/membership/decide.go"
 	rebuildGo  = "dbnode/repair/rebuild.go"
 	collectGo  = "dbnode/repair/collect.go"
@@ -377,6 +378,16 @@ func All() []Plant {
 		{
 			Name: "starts-look-alike", What: "a copy made before the last start is not told from the disk",
 			edits: []edit{{identityGo, `l.Boots-o.Boots < n &&`, `l.Boots-o.Boots < n && !register.Planted("starts-look-alike") &&`}},
+		},
+		{
+			Name: "unrecognized-starts-count",
+			What: "an old copy of a disk that is started often, unheard, forgets where it parted from the disk",
+			edits: []edit{
+				// The others are looked for with as few starts in mind.
+				{identityGo, `type Starts = [16]uint64`, `type Starts = [2]uint64`},
+				{peerGo, `Starts      [16]uint64`, `Starts      [2]uint64`},
+				{identityGo, `if l.Boots > 0 && !l.Recognized {`, `if l.Boots > 0 && !l.Recognized && !PLANTED {`},
+			},
 		},
 		{
 			Name:  "only-last-start-compared",
