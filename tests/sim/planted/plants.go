@@ -390,11 +390,6 @@ func All() []Plant {
 			},
 		},
 		{
-			Name:  "only-last-start-compared",
-			What:  "an old copy of a disk that was started often enough looks like the disk",
-			edits: []edit{{identityGo, `o.Boots <= l.Boots && l`, `(o.Boots == l.Boots || !PLANTED) && o.Boots <= l.Boots && l`}},
-		},
-		{
 			Name: "rebuild-skips-hints", What: "a data replica is rebuilt without the hints of the witness",
 			edits: []edit{{rebuildGo, `if r.source == len(sources) {`, `if r.source == len(sources) || register.Planted("rebuild-skips-hints") {`}},
 		},
