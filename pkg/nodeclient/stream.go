@@ -276,6 +276,7 @@ func (c *Client) receive(s *stream) error {
 		}
 		replies, err := wire.DecodeReplies(body, len(f.batch))
 		if err != nil {
+			c.end(s, err) // before it is known by its flight
 			f.land(nil, register.VerdictLost)
 			return err
 		}

@@ -283,7 +283,7 @@ func All() []Plant {
 `}},
 		},
 		{
-			Name: "same-epoch-at-each-start",
+			Name: "same-epoch-at-each-start", Slow: true,
 			What: "every start of a node has the same first epoch",
 			edits: []edit{
 				{nodeGo, `	n.store = st
