@@ -5,6 +5,9 @@
 //   - A file's content is safe once the file was synced, and a name once its
 //     directory was: nothing less makes anything safe, not even that something
 //     later is. That is all that POSIX promises; most filesystems keep more.
+//   - Of changes of names that are not safe the earlier ones are kept first, as the
+//     journals of ext4 and XFS do. RocksDB counts on that: when it recovers it names
+//     tables, a manifest and then CURRENT, and syncs the directory after them all.
 //   - A sync that failed leaves what it was to write visible, and for ever unsafe:
 //     the next one says that all is well, as Linux does.
 //   - From the cut on every call fails, so nothing is acknowledged after it.
@@ -173,6 +176,9 @@ type op struct {
 	child         uint64
 	dir           bool // child is a directory
 }
+
+// named reports whether o is a change of names.
+func (o op) named() bool { return o.kind == opLink || o.kind == opUnlink || o.kind == opMove }
 
 // apply makes a change, whatever of the changes before it was made or not.
 func (t tree) apply(o op) {

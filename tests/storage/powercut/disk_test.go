@@ -100,6 +100,7 @@ func TestSomeIsKept(t *testing.T) {
 	require.Zero(t, d.sync(rootIno))
 	require.Zero(t, d.write(a, bytes.Repeat([]byte("N"), 3*pageSize), 0))
 	file(t, d, "b", "")
+	file(t, d, "c", "")
 	r := rand.New(rand.NewPCG(1, 1))
 	pagesSeen, heads, names := map[string]bool{}, map[int]bool{}, map[int]bool{}
 	for range 500 {
@@ -112,6 +113,9 @@ func TestSomeIsKept(t *testing.T) {
 		}
 		pagesSeen[kind] = true
 		names[len(some)] = true
+		if _, ok := some["c"]; ok {
+			require.Contains(t, some, "b", "it was named before c")
+		}
 
 		head := content(t, d.After(KeepHead, r))["a"]
 		n := strings.Count(head, "N")
@@ -120,7 +124,7 @@ func TestSomeIsKept(t *testing.T) {
 		heads[n] = true
 	}
 	require.Len(t, pagesSeen, 8, "each of the three pages is old or new")
-	require.Len(t, names, 2)
+	require.Len(t, names, 3)
 	require.Greater(t, len(heads), 10)
 }
 

@@ -11,7 +11,7 @@ type Loss int
 // The losses. Only the first is the same each time.
 const (
 	LoseAll  Loss = iota // none of them is left
-	KeepSome             // some are left, of writes some pages, in no order
+	KeepSome             // some are left, of writes some pages, in no order, and the first of the names
 	KeepHead             // all before some moment are left, and part of a write
 	losses
 )
@@ -57,10 +57,25 @@ func head(all []op, r *rand.Rand) []op {
 	return append(slices.Clone(all[:n]), torn)
 }
 
-// some returns any of some changes, and any pages of writes.
+// some returns any of some changes, and any pages of writes; but of those of
+// names, the first few.
 func some(all []op, r *rand.Rand) (kept []op) {
+	names := 0
+	for _, o := range all {
+		if o.named() {
+			names++
+		}
+	}
+	names = r.IntN(names + 1)
 	odds := r.Float64()
 	for _, o := range all {
+		if o.named() {
+			if names > 0 {
+				kept = append(kept, o)
+			}
+			names--
+			continue
+		}
 		parts := []op{o}
 		if o.kind == opWrite {
 			parts = pages(o)
