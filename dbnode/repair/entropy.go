@@ -17,16 +17,7 @@ import (
 type Quiet func(ctx context.Context) error
 
 // QuietTime waits for quietTime.
-func QuietTime(ctx context.Context) error {
-	timer := time.NewTimer(quietTime)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
+func QuietTime(ctx context.Context) error { return pause(ctx, quietTime) }
 
 // quietTime is how long a bucket must stand still, and differ, before its keys
 // are compared: writes under way make replicas differ for a moment, and hints

@@ -88,22 +88,12 @@ func (h *Handoff) Step(ctx context.Context) (busy bool, err error) {
 	begun := time.Now()
 	moved, err := h.deliver(ctx, partition, hints)
 	if len(hints) == batchHints {
-		rest(ctx, min(restPart*time.Since(begun), maxRest))
+		_ = pause(ctx, min(restPart*time.Since(begun), maxRest)) // the next step sees that ctx ended
 	}
 	if !moved || err != nil {
 		h.pass.turn()
 	}
 	return moved || err != nil, err
-}
-
-// rest lets others at the processors and the disk.
-func rest(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // deliver forwards the hints, forgets those that arrived, and rewrites those

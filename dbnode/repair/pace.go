@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -41,4 +42,16 @@ func (p *Pace) PerSecond(now time.Time) float64 {
 		return 0
 	}
 	return p.units / max(p.last.Sub(p.begun), time.Millisecond).Seconds()
+}
+
+// pause waits for d, or returns why ctx ended before.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
