@@ -27,10 +27,10 @@ const (
 // While there are many hints, requests go first: a batch is small, since they wait
 // behind it, and a rest of restPart times as long as it took follows, maxRest at
 // most, lest a slow disk make the catching up slower still. With 256 hints a batch
-// and no rest the p99 of requests was four times that of before; now 1.5.
+// and no rest the p99 of requests was four times that of before.
 const (
-	restPart = 2
-	maxRest  = 10 * time.Millisecond
+	restPart = 3
+	maxRest  = 15 * time.Millisecond
 )
 
 // Hints are what this node keeps as witness; *replica.Replica does.
