@@ -34,6 +34,7 @@ func BenchmarkRequest(b *testing.B) {
 	h := api.New(users, rules, slog.New(slog.DiscardHandler))
 	for _, c := range []struct{ name, method, path, body string }{
 		{"read", http.MethodGet, "/api/users/ada", ""},
+		{"create", http.MethodPost, "/api/users/", `{"id":"eve","name":"Eve Adams","email":"eve@example.org","group":2}`},
 		{"update", http.MethodPut, "/api/users/", `{"id":"ada","name":"Ada King"}`},
 		{"delete", http.MethodDelete, "/api/users/ada", ""},
 	} {
@@ -47,6 +48,7 @@ func BenchmarkRequest(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				users["ada"] = doc
+				delete(users, "eve")
 				r.Body = io.NopCloser(strings.NewReader(c.body))
 				h.ServeHTTP(discard{http.Header{}}, r)
 			}

@@ -2,9 +2,8 @@
 // asks for, hedges late answers, backs off between attempts, and ends the round
 // at its deadline.
 //
-// Invariants: a round is touched by the goroutine that called Do alone; replies
-// that come after its end are dropped, which the protocol takes for loss; a
-// ballot is handed out once.
+// Invariants: one goroutine at a time touches a round; replies that come after its
+// end are dropped, which the protocol takes for loss; a ballot is handed out once.
 package drive
 
 import (
@@ -19,7 +18,7 @@ import (
 
 // Bounds of an operation's waiting.
 const (
-	replyRoom   = 64 // answers that may wait for the goroutine; more count as lost
+	eventRoom   = 64 // events that may wait to be taken in; more count as lost
 	firstPause  = time.Millisecond
 	longestWait = 32 * time.Millisecond  // between two attempts
 	patience    = 60 * time.Millisecond  // between later hedges, the last of which gives answers up for lost
@@ -108,9 +107,10 @@ func (d *Driver) Do(ctx context.Context, q Request) (Result, error) {
 		driver:   d,
 		group:    d.cfg.Places.Group(partition),
 		round:    register.NewRound(spec, &d.clock, &d.known[partition]),
-		answers:  mailbox{wake: make(chan struct{}, 1)},
+		done:     make(chan struct{}),
 		deadline: q.Deadline,
 	}
+	run.waiting = run.first[:0]
 	run.loop(ctx)
 	rec, err := run.round.Outcome()
 	return Result{Record: rec, ThirdAsked: run.round.ThirdAsked()}, err
@@ -150,139 +150,6 @@ func (d *Driver) usable(node int, grows bool, now int64) bool {
 		said = max(said, d.full[node].Load())
 	}
 	return d.cfg.Nodes.Up(node) && now-said > avoidance.Microseconds()
-}
-
-// answer is what came back for one Send.
-type answer struct {
-	seat  int
-	tag   uint32
-	reply register.Reply
-}
-
-// mailbox holds the answers that the goroutine of a run has not taken yet.
-// Those that come after the run's end stay in it.
-type mailbox struct {
-	wake chan struct{} // has a token when there are some
-
-	mu      sync.Mutex
-	waiting []answer
-	first   [placement.Nodes]answer // where they mostly find room
-}
-
-func (m *mailbox) put(a answer) {
-	m.mu.Lock()
-	if m.waiting == nil {
-		m.waiting = m.first[:0]
-	}
-	if len(m.waiting) < replyRoom {
-		m.waiting = append(m.waiting, a)
-	}
-	m.mu.Unlock()
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
-}
-
-// take returns the answer that came first, if there is one.
-func (m *mailbox) take() (a answer, ok bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.waiting) == 0 {
-		return answer{}, false
-	}
-	a = m.waiting[0]
-	m.waiting = m.waiting[:copy(m.waiting, m.waiting[1:])]
-	return a, true
-}
-
-// run is one call of Do.
-type run struct {
-	driver   *Driver
-	group    [placement.Nodes]int
-	round    *register.Round
-	answers  mailbox
-	deadline time.Time
-	hedged   bool // since the round began to wait for what it waits for
-}
-
-func (r *run) loop(ctx context.Context) {
-	timer := time.NewTimer(r.driver.took.late())
-	defer timer.Stop()
-	r.send(r.round.Start())
-	tag := r.round.Tag()
-	for !r.round.Done() {
-		select {
-		case <-r.answers.wake:
-			for a, ok := r.answers.take(); ok; a, ok = r.answers.take() {
-				r.reply(a)
-			}
-		case <-timer.C:
-			r.tick()
-			timer.Reset(r.wait())
-		case <-ctx.Done():
-			r.round.Expire()
-		}
-		if now := r.round.Tag(); now != tag {
-			tag, r.hedged = now, false
-			timer.Reset(r.wait())
-		}
-	}
-}
-
-func (r *run) reply(a answer) {
-	node := r.group[a.seat]
-	if a.reply.Verdict == register.VerdictUnable {
-		r.driver.unable[node].Store(time.Now().UnixMicro())
-	}
-	if a.reply.Verdict == register.VerdictFull {
-		r.driver.full[node].Store(time.Now().UnixMicro())
-	}
-	r.send(r.round.Reply(a.seat, a.tag, a.reply))
-}
-
-// tick is what a timer brings: the end of a pause, a hedge, or the deadline.
-func (r *run) tick() {
-	if !time.Now().Before(r.deadline) {
-		r.round.Expire()
-		return
-	}
-	if _, pausing := r.round.Pausing(); pausing {
-		r.send(r.round.Resume())
-		return
-	}
-	r.hedged = true
-	r.send(r.round.Hedge())
-}
-
-// wait is how long nothing may happen before tick is due. Once all three were
-// asked there is nobody else to turn to: only what is lost is asked for again.
-func (r *run) wait() time.Duration {
-	w := r.driver.took.late()
-	if r.hedged {
-		w = max(w, patience)
-	}
-	if attempts, pausing := r.round.Pausing(); pausing {
-		w = r.driver.cfg.Jitter(min(firstPause<<min(attempts, 8), longestWait))
-	}
-	return max(0, min(w, time.Until(r.deadline)))
-}
-
-func (r *run) send(sends []register.Send) {
-	nodes := r.driver.cfg.Nodes
-	sent := time.Now()
-	for _, s := range sends {
-		if s.Lazy {
-			nodes.SendLazy(r.group[s.Seat], s.Request)
-			continue
-		}
-		nodes.Send(r.group[s.Seat], s.Request, r.deadline, func(reply register.Reply) {
-			if reply.Verdict == register.VerdictYes {
-				r.driver.took.observe(r.group[s.Seat], time.Since(sent))
-			}
-			r.answers.put(answer{s.Seat, s.Tag, reply})
-		})
-	}
 }
 
 // sharedClock is a Clock for many goroutines, over physical time.

@@ -248,3 +248,14 @@ func TestBallotsAreAboveTheOneGiven(t *testing.T) {
 		require.True(t, r.Record.Op.Less(above), "the content is as old as it was")
 	})
 }
+
+// TestAPanicOfAChangeIsItsCallers, whoever brought the answer that it came with.
+func TestAPanicOfAChangeIsItsCallers(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *network, d *drive.Driver) {
+		n.behave = func(int, register.Request) fate { return fate{after: time.Millisecond} }
+		change := func([]byte) ([]byte, error) { panic("a bug") }
+		defer func() { require.ErrorContains(t, fmt.Errorf("%v", recover()), "a bug") }()
+		_, _ = d.Do(t.Context(), within(budget, "k", change))
+		t.Error("the caller doesn't learn of it")
+	})
+}

@@ -70,6 +70,19 @@ func (l *lane) pushLazy(q register.Request) {
 	}
 }
 
+// enter counts a frame as under way that leaves at once, with the lazy ones that
+// wait; false unless the lane is idle.
+func (l *lane) enter() (lazy []register.Request, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.under > 0 || len(l.queue) > 0 {
+		return nil, false
+	}
+	l.under++
+	lazy, l.lazy = l.lazy, nil
+	return lazy, true
+}
+
 // landed says that a frame is no longer under way.
 func (l *lane) landed() {
 	l.mu.Lock()

@@ -111,22 +111,27 @@ func (n *node) stream(w http.ResponseWriter, r *http.Request) {
 	n.mu.Unlock()
 	defer conn.Close()
 	_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + wire.StreamProtocol + "\r\n\r\n"))
-	for {
-		var head [wire.HeadSize]byte
-		if _, err := io.ReadFull(conn, head[:]); err != nil {
-			return
-		}
-		number, size, err := wire.Head(head)
-		if err != nil {
-			n.t.Error(err)
-			return
-		}
-		body := make([]byte, size)
-		if _, err := io.ReadFull(conn, body); err != nil {
-			return
-		}
-		n.under.Go(func() { n.serveFrame(&served{conn, number}, body) })
+	for n.serveOne(conn) {
 	}
+}
+
+// serveOne reads a frame and has it served; false when there is none.
+func (n *node) serveOne(conn net.Conn) bool {
+	var head [wire.HeadSize]byte
+	if _, err := io.ReadFull(conn, head[:]); err != nil {
+		return false
+	}
+	number, size, err := wire.Head(head)
+	if err != nil {
+		n.t.Error(err)
+		return false
+	}
+	body := make([]byte, size)
+	if _, err := io.ReadFull(conn, body); err != nil {
+		return false
+	}
+	n.under.Go(func() { n.serveFrame(&served{conn, number}, body) })
+	return true
 }
 
 func (n *node) serveFrame(s *served, body []byte) {

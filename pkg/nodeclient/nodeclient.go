@@ -42,6 +42,8 @@ const (
 	maxStatus     = 1 << 20 // bytes
 	lanes         = 2       // messages that need no sync don't wait behind those that do
 	laneSlots     = 2       // frames of a lane under way at once
+	maxFlights    = lanes*laneSlots + 1
+	maxAtOnce     = 4 << 10 // bytes of a message that may leave on its sender's goroutine
 	maxReason     = 200     // bytes of a refusal that are shown
 	spareHTTP     = 2       // idle connections kept for what is not sent in frames
 	maxHTTP       = 16      // connections for that
@@ -75,8 +77,8 @@ type Client struct {
 	stop     context.CancelFunc
 	wg       sync.WaitGroup
 
-	connecting sync.Mutex
-	stream     *stream // the latest; nil before there was one
+	connecting sync.Mutex             // held to store a stream
+	stream     atomic.Pointer[stream] // the latest; nil before there was one
 }
 
 // New starts a client.
@@ -130,7 +132,7 @@ func (c *Client) Close() {
 		l.close()
 	}
 	c.connecting.Lock()
-	s := c.stream
+	s := c.stream.Load()
 	c.connecting.Unlock()
 	if s != nil {
 		c.end(s, errClosed)
@@ -154,12 +156,42 @@ func (c *Client) Err() error {
 	return nil
 }
 
-// Send queues q and calls reply once. reply must not block. Nothing is sent
-// after deadline.
+// Send sends q or queues it, and calls reply once. reply must not block. Nothing is
+// sent after deadline.
 func (c *Client) Send(q register.Request, deadline time.Time, reply func(register.Reply)) {
-	if !c.lanes[laneOf(q.Kind)].push(message{q, deadline, reply}) {
+	m := message{q, deadline, reply}
+	if l := c.lanes[laneOf(q.Kind)]; !c.sendAtOnce(l, m) && !l.push(m) {
 		reply(register.Reply{Verdict: register.VerdictUnsent})
 	}
+}
+
+// sendAtOnce spares a message a turn of its lane's goroutine where it would leave
+// alone all the same; false if it was not sent. It doesn't wait for anything.
+func (c *Client) sendAtOnce(l *lane, m message) bool {
+	s := c.stream.Load()
+	if s == nil || wire.RequestSize(&m.request) > maxAtOnce {
+		return false
+	}
+	lazy, ok := l.enter()
+	if !ok {
+		return false
+	}
+	batch := append(make([]message, 0, 1+len(lazy)), m)
+	for _, q := range lazy {
+		batch = append(batch, message{request: q})
+	}
+	f := flight{lane: l, batch: batch, sent: time.Now()}
+	taken, err := s.sendAlone(f.frame(nil), f)
+	if err != nil {
+		c.end(s, err)
+	}
+	if !taken {
+		for _, q := range lazy {
+			l.pushLazy(q)
+		}
+		l.landed()
+	}
+	return taken
 }
 
 // SendLazy queues q to ride along with later messages, or to be lost.
@@ -195,10 +227,7 @@ func (c *Client) runLane(l *lane) {
 
 // ship sends the frame of a flight, encoded into buf, which it returns.
 func (c *Client) ship(f flight, buf []byte) []byte {
-	frame := wire.AppendRequestCount(wire.AppendHead(buf), len(f.batch))
-	for i := range f.batch {
-		frame = wire.AppendRequest(frame, &f.batch[i].request)
-	}
+	frame := f.frame(buf)
 	for range 2 { // a stream may end at any time, and then another is made
 		s, err := c.usable()
 		if err != nil {

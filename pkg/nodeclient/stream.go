@@ -54,6 +54,15 @@ type flight struct {
 	sent  time.Time
 }
 
+// frame encodes the batch behind room for a head, into buf.
+func (f flight) frame(buf []byte) []byte {
+	frame := wire.AppendRequestCount(wire.AppendHead(buf), len(f.batch))
+	for i := range f.batch {
+		frame = wire.AppendRequest(frame, &f.batch[i].request)
+	}
+	return frame
+}
+
 // land gives the slot back and answers each message, with the reply to it or
 // else with verdict.
 func (f flight) land(replies []register.Reply, verdict register.Verdict) {
@@ -122,7 +131,22 @@ func upgrade(ctx context.Context, s *stream, u *url.URL, cfg Config) error {
 func (s *stream) send(frame []byte, f flight) (taken bool, err error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	number, ok := s.depart(f)
+	return s.write(frame, f, maxFlights)
+}
+
+// sendAlone is send for a frame that leaves only if no other is under way: then
+// there is room for it in the buffers of the connection, and nothing is waited for.
+func (s *stream) sendAlone(frame []byte, f flight) (taken bool, err error) {
+	if !s.writing.TryLock() {
+		return false, nil
+	}
+	defer s.writing.Unlock()
+	return s.write(frame, f, 1)
+}
+
+// write sends a frame if fewer than most are under way. s.writing is held.
+func (s *stream) write(frame []byte, f flight, most int) (taken bool, err error) {
+	number, ok := s.depart(f, most)
 	if !ok {
 		return false, nil
 	}
@@ -134,11 +158,11 @@ func (s *stream) send(frame []byte, f flight) (taken bool, err error) {
 	return true, err
 }
 
-// depart enters a flight and gives it a number.
-func (s *stream) depart(f flight) (number uint32, ok bool) {
+// depart enters a flight and gives it a number, if fewer than most are under way.
+func (s *stream) depart(f flight, most int) (number uint32, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended || s.leaving {
+	if s.ended || s.leaving || len(s.flights) >= most {
 		return 0, false
 	}
 	s.last++
@@ -237,7 +261,7 @@ func (c *Client) usable() (*stream, error) {
 	if c.ctx.Err() != nil {
 		return nil, errClosed
 	}
-	if s := c.stream; s != nil && s.open() {
+	if s := c.stream.Load(); s != nil && s.open() {
 		return s, nil
 	}
 	s, err := dial(c.ctx, c.cfg)
@@ -246,7 +270,7 @@ func (c *Client) usable() (*stream, error) {
 	}
 	s.expiry = time.AfterFunc(s.timeout, func() { c.expire(s) })
 	s.expiry.Stop()
-	c.stream = s
+	c.stream.Store(s)
 	c.wg.Go(func() { c.end(s, c.receive(s)) })
 	return s, nil
 }
