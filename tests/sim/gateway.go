@@ -94,6 +94,9 @@ var errAbandoned = errors.New("the gateway went away")
 
 // start runs an operation on this gateway.
 func (g *gateway) start(o *operation) {
+	if g.sim.chance(g.sim.profile.fresh) {
+		g.proposer = g.sim.newProposer(&g.clock)
+	}
 	boots := g.boots
 	o.from, o.proposer = g.process, g.proposer
 	o.alive = func() bool { return g.boots == boots }

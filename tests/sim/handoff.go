@@ -94,6 +94,9 @@ func (n *node) handedOff(h *handing) {
 			n.sim.tracef("n%d may forget %s %s", n.id, hint.Key, describeRecord(hint.Record))
 		}
 	}
+	for i := range delivered {
+		n.vows.free(delivered[i].Key, delivered[i].Record.Ballot)
+	}
 	joining := n.replica.AnyJoining(h.partition)
 	n.replica.Forget(h.partition, h.disks, delivered, func(forgotten int, err error) {
 		n.forgot(forgotten, len(delivered), joining)

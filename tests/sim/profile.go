@@ -47,6 +47,7 @@ type profile struct {
 	stateRot chance // that it is of what a node keeps of itself
 	scrub    int64  // mean time between two looks for them, and between two repairs
 	restarts int64  // mean time between restarts of a gateway, 0 for none
+	fresh    chance // that an operation finds its gateway as one that was just started
 	skew     int64  // clocks are off by up to this
 	frozen   chance // that a clock stands still for long
 	hour     int64  // the clock of one node is that far off
@@ -128,6 +129,7 @@ func (p *profile) hot(r *rand.Rand) {
 	p.collect = pick[int64](r, 300, 1000, 4000)
 	p.clean = pick[chance](r, 0, 20, 100)
 	p.restarts = pick(r, 0, 5*millisecond, 20*millisecond)
+	p.fresh = pick[chance](r, 0, 0, 30)
 	p.skew = pick(r, 0, millisecond, 10*millisecond)
 	p.frozen = pick[chance](r, 0, 30)
 	p.hedge = pick(r, millisecond, 4*millisecond, 20*millisecond)
@@ -154,6 +156,7 @@ func (p *profile) racing(r *rand.Rand) {
 	p.slowness = pick[int64](r, 10, 30, 60)
 	p.double = pick[chance](r, 0, 10, 40)
 	p.restarts = pick(r, 0, 0, 4*millisecond)
+	p.fresh = pick[chance](r, 0, 50, 100)
 	p.crashes = pick(r, 0, 0, 3*millisecond)
 	p.away = 50
 	p.clean = 100
@@ -238,6 +241,7 @@ func (p *profile) swarm(r *rand.Rand) {
 	if some() {
 		p.restarts = pick(r, 4*millisecond, 20*millisecond)
 	}
+	p.fresh = pick[chance](r, 0, 0, 30, 100)
 	p.clocks(r, some)
 	if some() {
 		p.rash, p.hasty = pick[chance](r, 5, 30), pick[chance](r, 0, 5)

@@ -79,6 +79,7 @@ func (n *node) tookPart(before replica.Life, was bool, heard int, err error) {
 	case !was && admitted:
 		n.votedIn = n.boots
 		n.reached(momentAdmitted)
+		n.probe()
 		if own.Incarnation <= n.lostAs {
 			n.sim.oracle.violate("n%d takes part as incarnation %d, of which the disk is lost", n.id, own.Incarnation)
 		}
