@@ -19,6 +19,7 @@ type profile struct {
 
 	gateways, clients, operations int // clients of each gateway, operations of each client
 	keys, partitions              int
+	moving                        int64  // all clients use one key for so long, and then the next; 0 for any at any time
 	mix                           [4]int // shares of reads, creates, appends and deletes
 
 	latency  int64  // usual delay of a message
@@ -167,6 +168,21 @@ func (p *profile) racing(r *rand.Rand) {
 	p.handoff = 2 * millisecond
 	p.eager = pick[int64](r, 100, 400, 1000)
 	p.stray = 90
+	if r.IntN(2) == 0 {
+		p.young(r)
+	}
+}
+
+// young has each key used for a short time only: what races there is the first
+// record of all, of which the one acceptor has yet to hear while another hands it off.
+func (p *profile) young(r *rand.Rand) {
+	p.kind = "young"
+	p.keys = 6
+	p.operations = 6 + r.IntN(6)
+	p.moving = pick(r, millisecond, 2*millisecond)
+	p.mix = [4]int{8, 3, r.IntN(2), r.IntN(3)}
+	p.fresh = 100
+	p.eager = pick(r, 200, 600, millisecond)
 }
 
 func (p *profile) mixed(r *rand.Rand) {

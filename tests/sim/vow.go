@@ -138,3 +138,39 @@ func (n *node) probe() {
 	})
 	n.planSync()
 }
+
+// toldByPeers returns, for each key, the highest ballot that a peer has told of by now.
+func (n *node) toldByPeers() []register.Ballot {
+	told := make([]register.Ballot, len(n.sim.keys))
+	for i := range told {
+		for _, peer := range n.sim.nodes {
+			if peer != n {
+				told[i] = register.Max(told[i], peer.vows.byKey[n.sim.keys[i].name].bar)
+			}
+		}
+	}
+	return told
+}
+
+// probeFence asks a node whose disk was lost, and which takes part again, to accept
+// what the peers had told of before they heard of its new disk. It must refuse that.
+func (n *node) probeFence(told []register.Ballot) {
+	var requests []register.Request
+	for i, b := range told {
+		below := register.Ballot{Time: b.Time} // of no proposer: it can't hold that already
+		if k := &n.sim.keys[i]; !b.IsZero() {
+			requests = append(requests, register.Request{
+				Kind: register.KindAccept, Partition: k.partition, Key: k.name,
+				Record: register.Record{Ballot: below, Op: below, Tombstone: true}, Disks: n.replica.Disks(k.partition),
+			})
+		}
+	}
+	n.replica.Serve(requests, func(replies []register.Reply) {
+		for i := range replies {
+			if replies[i].Verdict == register.VerdictYes {
+				n.sim.oracle.violate("n%d took part below the fence: %s", n.id, describe(&requests[i]))
+			}
+		}
+	})
+	n.planSync()
+}
