@@ -133,6 +133,7 @@ func (n *node) forgot(forgotten, delivered int, joining bool) {
 	case forgotten > 0:
 		w.branch(branchDelivered)
 		n.reached(momentForgot)
+		n.sim.release()
 	case delivered > 0 && joining:
 		w.branch(branchHintKept)
 	case delivered > 0:

@@ -49,6 +49,7 @@ type profile struct {
 	scrub    int64  // mean time between two looks for them, and between two repairs
 	restarts int64  // mean time between restarts of a gateway, 0 for none
 	fresh    chance // that an operation finds its gateway as one that was just started
+	held     chance // that a message between gateway and node is held until a hint is forgotten
 	skew     int64  // clocks are off by up to this
 	frozen   chance // that a clock stands still for long
 	hour     int64  // the clock of one node is that far off
@@ -183,6 +184,7 @@ func (p *profile) young(r *rand.Rand) {
 	p.mix = [4]int{8, 3, r.IntN(2), r.IntN(3)}
 	p.fresh = 100
 	p.eager = pick(r, 200, 600, millisecond)
+	p.held = pick[chance](r, 0, 20, 40)
 }
 
 func (p *profile) mixed(r *rand.Rand) {
