@@ -15,6 +15,7 @@ const (
 	momentRebuilt          // a partition was rebuilt
 	momentPromised         // it said yes to a prepare
 	momentAccepted         // it said yes to an accept
+	momentTook             // it did so while it was being rebuilt
 	momentForgot           // it forgot hints
 	momentCollected        // it dropped a tombstone, or was barred
 	momentMended           // it replaced a damaged record

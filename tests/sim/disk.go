@@ -39,6 +39,7 @@ func (n *node) loseDisk() {
 
 // exchange says that the disk of before is gone.
 func (n *node) exchange() {
+	n.vows.end()
 	n.replaced, n.exchanged, n.exchangedAt = true, true, n.sim.now
 }
 
@@ -102,6 +103,7 @@ func (n *node) setAside() {
 	}
 	n.lostAs = n.told.Incarnation
 	n.stop(false)
+	n.vows.end()
 	n.disk = mem.NewDisk()
 	n.start()
 }

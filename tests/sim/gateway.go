@@ -94,6 +94,9 @@ var errAbandoned = errors.New("the gateway went away")
 
 // start runs an operation on this gateway.
 func (g *gateway) start(o *operation) {
+	if g.sim.chance(g.sim.profile.fresh) {
+		g.proposer = g.sim.newProposer(&g.clock)
+	}
 	boots := g.boots
 	o.from, o.proposer = g.process, g.proposer
 	o.alive = func() bool { return g.boots == boots }
@@ -121,12 +124,19 @@ func (c *client) next() {
 		return
 	}
 	c.left--
-	o := &operation{key: s.rng.IntN(len(s.keys)), client: c, order: [register.Seats]int{0, 1, 2}}
+	o := &operation{key: s.drawKey(), client: c, order: [register.Seats]int{0, 1, 2}}
 	o.kind = s.drawKind()
 	if s.chance(s.profile.stray) {
 		s.rng.Shuffle(len(o.order), func(i, j int) { o.order[i], o.order[j] = o.order[j], o.order[i] })
 	}
 	c.gateway.start(o)
+}
+
+func (s *sim) drawKey() int {
+	if s.profile.moving > 0 {
+		return int((s.now-origin)/s.profile.moving) % len(s.keys)
+	}
+	return s.rng.IntN(len(s.keys))
 }
 
 // drawKind draws what to do, in the mix of this run.

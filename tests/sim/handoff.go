@@ -94,6 +94,9 @@ func (n *node) handedOff(h *handing) {
 			n.sim.tracef("n%d may forget %s %s", n.id, hint.Key, describeRecord(hint.Record))
 		}
 	}
+	for i := range delivered {
+		n.vows.free(delivered[i].Key, delivered[i].Record.Ballot)
+	}
 	joining := n.replica.AnyJoining(h.partition)
 	n.replica.Forget(h.partition, h.disks, delivered, func(forgotten int, err error) {
 		n.forgot(forgotten, len(delivered), joining)
@@ -130,6 +133,7 @@ func (n *node) forgot(forgotten, delivered int, joining bool) {
 	case forgotten > 0:
 		w.branch(branchDelivered)
 		n.reached(momentForgot)
+		n.sim.release()
 	case delivered > 0 && joining:
 		w.branch(branchHintKept)
 	case delivered > 0:

@@ -8,6 +8,9 @@ import (
 // longestDelay is after how long no message is under way any more.
 const longestDelay = 100 * millisecond
 
+// longestHeld is after how long a message is delivered that was held.
+const longestHeld = 20 * millisecond
+
 // send carries a request from a process to a node. answer, if not nil, is called
 // once at most; a sender that hears nothing has to give up by itself.
 func (s *sim) send(from, to int, q register.Request, answer func(register.Reply)) {
@@ -27,9 +30,36 @@ func (s *sim) send(from, to int, q register.Request, answer func(register.Reply)
 		s.maybeLate(c.deliver)
 		c.lose()
 	default:
-		s.after(s.latency(), c.deliver)
+		s.carry(c, c.deliver)
 		c.doubled = s.maybeTwice(c.deliver)
 	}
+}
+
+// carry delivers a call, or its reply: most take their time, some are held until a
+// hint is forgotten somewhere, and race then with what changed by it.
+func (s *sim) carry(c *call, deliver func()) {
+	if c.from < placement.Nodes || !s.chance(s.profile.held) {
+		s.after(s.latency(), deliver)
+		return
+	}
+	s.watch.fault(faultSlow)
+	delivered := false
+	once := func() {
+		if !delivered {
+			delivered = true
+			deliver()
+		}
+	}
+	s.held = append(s.held, once)
+	s.after(longestHeld, once)
+}
+
+// release delivers what was held.
+func (s *sim) release() {
+	for _, deliver := range s.held {
+		s.after(s.spread(2*s.profile.latency), deliver)
+	}
+	s.held = nil
 }
 
 // remote has a node do something for another; reply's then runs where it was
@@ -164,7 +194,7 @@ func (c *call) reply(r register.Reply) {
 	case s.loses(c.to, c.from, faultReplyLost):
 		c.lose()
 	default:
-		s.after(s.latency(), func() { c.tell(r) })
+		s.carry(c, func() { c.tell(r) })
 	}
 }
 

@@ -28,6 +28,7 @@ type node struct {
 	lostAs      uint32 // incarnation of a disk that is lost for good: the node may not vote as that any more
 	boots       uint64
 	votedIn     uint64 // the last boot in which it was admitted
+	vows        vows
 	store       *mem.Manual
 	replica     *replica.Replica
 	syncing     bool // a sync is to come
@@ -53,7 +54,7 @@ type arrival struct {
 }
 
 func newNode(s *sim, id int) *node {
-	n := &node{sim: s, id: id, clock: s.newClock(), disk: mem.NewDisk(), routines: map[*routine]bool{}}
+	n := &node{sim: s, id: id, clock: s.newClock(), disk: mem.NewDisk(), vows: newVows(), routines: map[*routine]bool{}}
 	n.start()
 	return n
 }
@@ -168,17 +169,13 @@ func (n *node) serve() {
 		}
 	}
 	boots := n.boots
-	barred := n.note(requests)
+	noted := n.note(requests)
 	n.replica.Serve(requests, func(replies []register.Reply) {
 		n.served(requests, replies)
-		for i := range replies {
-			if barred[i] != "" && replies[i].Verdict == register.VerdictYes {
-				n.sim.oracle.violate("n%d %s: %s", n.id, barred[i], describe(&requests[i]))
-			}
-		}
 		if replies == nil || !n.up || n.boots != boots {
 			return // the power went before the reply left
 		}
+		n.tell(requests, replies, noted)
 		for i := range replies {
 			batch[i].reply(replies[i])
 		}
@@ -209,28 +206,44 @@ func (n *node) served(requests []register.Request, replies []register.Reply) {
 			n.reached(momentPromised)
 		case q.Kind == register.KindAccept && !again:
 			n.reached(momentAccepted)
+			if n.replica.Joining(q.Partition) {
+				n.reached(momentTook)
+			}
 		case q.Kind == register.KindCollect || q.Kind == register.KindBar:
 			n.reached(momentCollected)
 		}
 	}
 }
 
-// note tells the oracle what is about to be served, and returns for each request
-// what would be wrong if the node said yes to it.
-func (n *node) note(requests []register.Request) []string {
-	barred := make([]string, len(requests))
+// noted is what stands when a request is taken up.
+type noted struct {
+	barred string // what would be wrong if the node said yes to it
+	vow    vow
+}
+
+// note tells the oracle what is about to be served.
+func (n *node) note(requests []register.Request) []noted {
 	for i := range requests {
-		if requests[i].Kind == register.KindCollect {
-			n.sim.oracle.collected[requests[i].Partition] = n.sim.now
+		if q := &requests[i]; q.Kind == register.KindCollect {
+			n.sim.oracle.collected[q.Partition] = n.sim.now
+			n.vows.free(q.Key, q.Ballot)
 		}
-		barred[i] = n.barred(&requests[i])
 	}
-	return barred
+	out := make([]noted, len(requests))
+	for i := range requests {
+		out[i] = noted{n.barred(&requests[i]), n.vows.byKey[requests[i].Key]}
+	}
+	return out
 }
 
 // barred tells what would be wrong if the node said yes to q now.
 func (n *node) barred(q *register.Request) string {
+	disks := n.replica.Disks(q.Partition)
 	switch {
+	case q.Kind == register.KindChosen:
+		return ""
+	case q.Disks.Newest(disks) != q.Disks:
+		return "took what was sent before a disk was lost"
 	case q.Kind != register.KindRead && q.Kind != register.KindPrepare:
 		return ""
 	case !n.replica.Admitted() || n.replica.Joining(q.Partition):
@@ -279,5 +292,5 @@ func (n *node) flood() {
 		requests[i] = register.Request{Kind: register.KindPrepare, Partition: partition, Key: key, Ballot: p.Next(), Disks: n.replica.Disks(partition)}
 	}
 	n.replica.Serve(requests, func([]register.Reply) {})
-	n.planSync()
+	n.probe()
 }

@@ -19,6 +19,7 @@ type profile struct {
 
 	gateways, clients, operations int // clients of each gateway, operations of each client
 	keys, partitions              int
+	moving                        int64  // all clients use one key for so long, and then the next; 0 for any at any time
 	mix                           [4]int // shares of reads, creates, appends and deletes
 
 	latency  int64  // usual delay of a message
@@ -47,6 +48,8 @@ type profile struct {
 	stateRot chance // that it is of what a node keeps of itself
 	scrub    int64  // mean time between two looks for them, and between two repairs
 	restarts int64  // mean time between restarts of a gateway, 0 for none
+	fresh    chance // that an operation finds its gateway as one that was just started
+	held     chance // that a message between gateway and node is held until a hint is forgotten
 	skew     int64  // clocks are off by up to this
 	frozen   chance // that a clock stands still for long
 	hour     int64  // the clock of one node is that far off
@@ -128,6 +131,7 @@ func (p *profile) hot(r *rand.Rand) {
 	p.collect = pick[int64](r, 300, 1000, 4000)
 	p.clean = pick[chance](r, 0, 20, 100)
 	p.restarts = pick(r, 0, 5*millisecond, 20*millisecond)
+	p.fresh = pick[chance](r, 0, 0, 30)
 	p.skew = pick(r, 0, millisecond, 10*millisecond)
 	p.frozen = pick[chance](r, 0, 30)
 	p.hedge = pick(r, millisecond, 4*millisecond, 20*millisecond)
@@ -154,6 +158,7 @@ func (p *profile) racing(r *rand.Rand) {
 	p.slowness = pick[int64](r, 10, 30, 60)
 	p.double = pick[chance](r, 0, 10, 40)
 	p.restarts = pick(r, 0, 0, 4*millisecond)
+	p.fresh = pick[chance](r, 0, 50, 100)
 	p.crashes = pick(r, 0, 0, 3*millisecond)
 	p.away = 50
 	p.clean = 100
@@ -164,6 +169,22 @@ func (p *profile) racing(r *rand.Rand) {
 	p.handoff = 2 * millisecond
 	p.eager = pick[int64](r, 100, 400, 1000)
 	p.stray = 90
+	if r.IntN(2) == 0 {
+		p.young(r)
+	}
+}
+
+// young has each key used for a short time only: what races there is the first
+// record of all, of which the one acceptor has yet to hear while another hands it off.
+func (p *profile) young(r *rand.Rand) {
+	p.kind = "young"
+	p.keys = 6
+	p.operations = 6 + r.IntN(6)
+	p.moving = pick(r, millisecond, 2*millisecond)
+	p.mix = [4]int{8, 3, r.IntN(2), r.IntN(3)}
+	p.fresh = 100
+	p.eager = pick(r, 200, 600, millisecond)
+	p.held = pick[chance](r, 0, 20, 40)
 }
 
 func (p *profile) mixed(r *rand.Rand) {
@@ -238,6 +259,7 @@ func (p *profile) swarm(r *rand.Rand) {
 	if some() {
 		p.restarts = pick(r, 4*millisecond, 20*millisecond)
 	}
+	p.fresh = pick[chance](r, 0, 0, 30, 100)
 	p.clocks(r, some)
 	if some() {
 		p.rash, p.hasty = pick[chance](r, 5, 30), pick[chance](r, 0, 5)

@@ -140,10 +140,13 @@ func (r *routine) Up(to int) bool { return r.node.sim.nodes[to].up }
 // Serve satisfies repair.Tombstones, and repair.Damaged.
 func (r *routine) Serve(requests []register.Request, done func([]register.Reply)) {
 	var out []register.Reply
-	r.node.note(requests)
+	noted := r.node.note(requests)
 	r.await(func(woken func()) {
 		r.replica.Serve(requests, func(replies []register.Reply) {
 			r.node.served(requests, replies)
+			if !r.stopped {
+				r.node.tell(requests, replies, noted)
+			}
 			out = replies
 			woken()
 		})
@@ -227,6 +230,7 @@ func (r *routine) PartitionRebuilt(partition uint16) {
 	}
 	r.node.reached(momentRebuilt)
 	r.replica.PartitionRebuilt(partition)
+	r.node.probe()
 }
 
 // Copy satisfies repair.Joiner.

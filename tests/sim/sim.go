@@ -63,6 +63,7 @@ type sim struct {
 	events   int
 	out      io.Writer // of the trace, or nil
 	sends    int       // numbered in the trace
+	held     []func()  // deliver what waits for a hint to be forgotten
 }
 
 type key struct {

@@ -22,7 +22,11 @@ func (n *node) hello() {
 	n.begin(func(r *routine) {
 		var own replica.Life
 		err := errGone
+		before, admitted := r.replica.Life(), r.replica.Admitted()
 		r.Show(func(life replica.Life, e error) { own, err = life, e })
+		if err == nil && !admitted && own.Beat > before.Beat {
+			n.sim.oracle.violate("n%d raises its beat to %d though it may be an old copy", n.id, own.Beat)
+		}
 		busy := false
 		if err == nil {
 			busy, err = r.show(own)
@@ -46,6 +50,7 @@ func (r *routine) show(own replica.Life) (busy bool, err error) {
 	n := r.node
 	n.keep(diskCopy{disk: n.disk.Clone(), life: r.replica.Life()})
 	was, before := r.replica.Admitted(), r.replica.Life()
+	told := n.toldByPeers()
 	answers := r.ask(own)
 	heard := 0
 	for _, a := range answers {
@@ -60,6 +65,9 @@ func (r *routine) show(own replica.Life) (busy bool, err error) {
 	busy, err = membership.NewMember(n.id, r, r.replica, nil, discard).Take(answers)
 	if !r.stopped {
 		n.tookPart(before, was, heard, err)
+		if !was && r.replica.Admitted() && r.replica.Life().Joining {
+			n.probeFence(told)
+		}
 	}
 	if n.sim.out != nil {
 		n.sim.tracef("n%d said hello as %+v: %v", n.id, own, err)
@@ -79,6 +87,7 @@ func (n *node) tookPart(before replica.Life, was bool, heard int, err error) {
 	case !was && admitted:
 		n.votedIn = n.boots
 		n.reached(momentAdmitted)
+		n.probe()
 		if own.Incarnation <= n.lostAs {
 			n.sim.oracle.violate("n%d takes part as incarnation %d, of which the disk is lost", n.id, own.Incarnation)
 		}

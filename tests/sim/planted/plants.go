@@ -92,7 +92,7 @@ func All() []Plant {
 			}},
 		},
 		{
-			Name: "evicted-promise", Slow: true, Rule: 10,
+			Name: "evicted-promise", Rule: 10,
 			What: "a promise is evicted and the floor left",
 			edits: []edit{
 				// The others are looked for with as few promises, so that evictions come often.
@@ -156,7 +156,7 @@ func All() []Plant {
 			edits: []edit{{replicaGo, `!pending && p.states == 0 {`, `(!pending || PLANTED) && p.states == 0 {`}},
 		},
 		{
-			Name: "reply-before-state", Slow: true,
+			Name:  "reply-before-state",
 			What:  "a reply doesn't wait for an earlier write of the horizon",
 			edits: []edit{{replicaGo, `&& p.states == 0 {`, `&& (p.states == 0 || PLANTED) {`}},
 		},
@@ -283,7 +283,7 @@ func All() []Plant {
 `}},
 		},
 		{
-			Name: "same-epoch-at-each-start", Slow: true,
+			Name: "same-epoch-at-each-start",
 			What: "every start of a node has the same first epoch",
 			edits: []edit{
 				{nodeGo, `	n.store = st
@@ -339,16 +339,23 @@ func All() []Plant {
 			Name: "copy-untold", What: "a copy of the disk made since its last start is not told from it",
 			edits: []edit{{identityGo, `l.Beat < o.Beat`, `l.Beat < o.Beat && !PLANTED`}},
 		},
-		{ // Either alone is seldom seen: each covers for the other.
-			Name: "rebuild-without-fence", Slow: true, Rule: 7, What: "neither floors nor incarnations keep out what was meant for a lost disk",
-			edits: []edit{
-				{acceptorGo, `func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }`, `func (a *Acceptor) Join(floor Ballot) {
+		{
+			Name: "rebuild-without-fence", Rule: 7, What: "a rebuilt node takes what its peers have long refused",
+			edits: []edit{{acceptorGo, `func (a *Acceptor) Join(floor Ballot) { a.durable.Floor = Max(a.durable.Floor, floor) }`, `func (a *Acceptor) Join(floor Ballot) {
 	if !PLANTED {
 		a.durable.Floor = Max(a.durable.Floor, floor)
 	}
-}`},
-				{acceptorGo, `if q.Disks.olderThan(a.group.Disks) {`, `if q.Disks.olderThan(a.group.Disks) && !PLANTED {`},
-			},
+}`}},
+		},
+		{
+			Name: "fence-of-one-peer", What: "the fence of one peer is enough",
+			edits: []edit{{decideGo, `fences[i] = register.Max(fences[i], p.Fences[i])`, `if !PLANTED {
+				fences[i] = register.Max(fences[i], p.Fences[i])
+			}`}},
+		},
+		{
+			Name: "messages-without-incarnations", Rule: 7, What: "a message that was sent before a disk was lost counts after it",
+			edits: []edit{{acceptorGo, `if q.Disks.olderThan(a.group.Disks) {`, `if q.Disks.olderThan(a.group.Disks) && !PLANTED {`}},
 		},
 		{
 			Name: "witness-votes-unsettled", Rule: 8, What: "a lost witness votes before the data replicas agree",
