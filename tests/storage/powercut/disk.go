@@ -8,12 +8,16 @@
 //   - Of changes of names that are not safe the earlier ones are kept first, as the
 //     journals of ext4 and XFS do. RocksDB counts on that: when it recovers it names
 //     tables, a manifest and then CURRENT, and syncs the directory after them all.
-//   - A sync that failed leaves what it was to write visible, and for ever unsafe:
-//     the next one says that all is well, as Linux does.
+//   - A file's sync that failed leaves what it was to write visible, and for ever
+//     unsafe: the next one says that all is well, as Linux does.
+//   - A directory's sync that failed is a journal that can't be written. Nothing can
+//     be changed or synced any more, whatever file it is, until the disk is mounted
+//     anew: ext4 and btrfs turn read-only, XFS shuts down. What waited may be kept.
 //   - From the cut on every call fails, so nothing is acknowledged after it.
 package powercut
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -25,16 +29,18 @@ const rootIno = 1
 
 // Disk is a medium and the cache before it. Safe for concurrent use.
 type Disk struct {
-	mu    sync.Mutex
-	seen  tree // what programs see
-	kept  tree // what is safe
-	wait  []op // what lies between the two, in order
-	next  uint64
-	calls int // that change or sync something
-	syncs int
-	plan  Plan
-	cut   chan struct{} // closed by the power cut
-	count Count
+	mu     sync.Mutex
+	seen   tree // what programs see
+	kept   tree // what is safe
+	wait   []op // what lies between the two, in order
+	next   uint64
+	calls  int // that change or sync something
+	syncs  int
+	plan   Plan
+	broken bool          // the journal is
+	cut    chan struct{} // closed by the power cut
+	count  Count
+	past   []string // changes of names, syncs and cuts
 }
 
 // Plan says what will befall a disk; zeros stand for never.
@@ -107,11 +113,17 @@ func (d *Disk) call() syscall.Errno {
 		d.turnOff()
 		return syscall.EIO
 	}
+	if d.broken {
+		return syscall.EIO
+	}
 	return 0
 }
 
 // do makes a change visible. d.mu is held.
 func (d *Disk) do(o op) {
+	if o.named() {
+		d.past = append(d.past, o.String())
+	}
 	d.seen.apply(o)
 	d.wait = append(d.wait, o)
 }
@@ -126,6 +138,13 @@ func (d *Disk) sync(ino uint64) syscall.Errno {
 	d.syncs++
 	d.count.Syncs++
 	fails := d.syncs == d.plan.FailAt
+	d.past = append(d.past, fmt.Sprintf("sync %d, fails: %v", ino, fails))
+	if fails {
+		d.count.Failed++
+		if d.broken = d.seen[ino].entries != nil; d.broken {
+			return syscall.EIO
+		}
+	}
 	d.wait = slices.DeleteFunc(d.wait, func(o op) bool {
 		if o.ino == ino && !fails {
 			d.kept.apply(o)
@@ -133,10 +152,17 @@ func (d *Disk) sync(ino uint64) syscall.Errno {
 		return o.ino == ino
 	})
 	if fails {
-		d.count.Failed++
 		return syscall.EIO
 	}
 	return 0
+}
+
+// Past tells in order which names were changed, what was synced and when the power
+// was cut, on the disks before this one, too: a file is told by its number.
+func (d *Disk) Past() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.past)
 }
 
 // node is a directory if it has entries, else a file.
@@ -179,6 +205,22 @@ type op struct {
 
 // named reports whether o is a change of names.
 func (o op) named() bool { return o.kind == opLink || o.kind == opUnlink || o.kind == opMove }
+
+func (o op) String() string {
+	switch o.kind {
+	case opWrite:
+		return fmt.Sprintf("write %d bytes to %d at %d", len(o.data), o.ino, o.off)
+	case opResize:
+		return fmt.Sprintf("resize %d to %d", o.ino, o.off)
+	case opLink:
+		return fmt.Sprintf("name %d %s in %d", o.child, o.name, o.ino)
+	case opUnlink:
+		return fmt.Sprintf("remove %s of %d from %d", o.name, o.child, o.ino)
+	case opMove:
+		return fmt.Sprintf("rename %s of %d to %s in %d", o.name, o.child, o.newName, o.ino)
+	}
+	return ""
+}
 
 // apply makes a change, whatever of the changes before it was made or not.
 func (t tree) apply(o op) {

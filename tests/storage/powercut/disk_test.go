@@ -63,7 +63,7 @@ func TestOnlyWhatIsSyncedIsLeft(t *testing.T) {
 	require.Equal(t, map[string]string{"b": "ONE"}, strict(t, d))
 }
 
-func TestAFailedSyncIsNotMadeUpFor(t *testing.T) {
+func TestAFailedSyncOfAFileIsNotMadeUpFor(t *testing.T) {
 	d := NewDisk()
 	a := file(t, d, "a", "one")
 	require.Zero(t, d.sync(rootIno))
@@ -73,6 +73,42 @@ func TestAFailedSyncIsNotMadeUpFor(t *testing.T) {
 	require.Equal(t, map[string]string{"a": "one"}, content(t, d))
 	require.Equal(t, map[string]string{"a": ""}, strict(t, d))
 	require.Equal(t, 1, d.Count().Failed)
+}
+
+// TestAFailedSyncOfADirectoryIsTheLast: a later one must not say that all is well
+// with names that are lost, since no filesystem with a journal does.
+func TestAFailedSyncOfADirectoryIsTheLast(t *testing.T) {
+	d := NewDisk()
+	a := file(t, d, "a", "one")
+	require.Zero(t, d.sync(a))
+	d.Expect(Plan{FailAt: 1})
+	require.Equal(t, syscall.EIO, d.sync(rootIno))
+	require.Equal(t, syscall.EIO, d.sync(rootIno))
+	require.Equal(t, syscall.EIO, d.sync(a))
+	require.Equal(t, syscall.EIO, d.write(a, []byte("ONE"), 0))
+	_, errno := d.create(rootIno, "b", false)
+	require.Equal(t, syscall.EIO, errno)
+	require.Equal(t, map[string]string{"a": "one"}, content(t, d), "it can be read")
+	require.Equal(t, 1, d.Count().Failed)
+	require.Empty(t, strict(t, d))
+	require.Empty(t, content(t, d.After(KeepAll, nil)), "it is mounted anew")
+
+	kept, r := map[int]bool{}, rand.New(rand.NewPCG(1, 1))
+	for range 20 {
+		kept[len(content(t, d.After(KeepHead, r)))] = true
+	}
+	require.Len(t, kept, 2, "the journal may have been written all the same")
+}
+
+func TestAKillLosesNothingAndKeepsNothingSafe(t *testing.T) {
+	d := NewDisk()
+	a := file(t, d, "a", "one")
+	require.Zero(t, d.sync(rootIno))
+	d = d.After(KeepAll, nil)
+	require.Equal(t, map[string]string{"a": "one"}, content(t, d))
+	require.Equal(t, map[string]string{"a": ""}, strict(t, d))
+	require.Zero(t, d.sync(a))
+	require.Equal(t, map[string]string{"a": "one"}, strict(t, d))
 }
 
 func TestNothingHappensAfterTheCut(t *testing.T) {

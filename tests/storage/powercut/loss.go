@@ -5,21 +5,23 @@ import (
 	"slices"
 )
 
-// Loss is what a power cut does to changes that were not synced.
+// Loss is what becomes of changes that were not synced.
 type Loss int
 
-// The losses. Only the first is the same each time.
+// The losses. The first and the last are the same each time.
 const (
 	LoseAll  Loss = iota // none of them is left
 	KeepSome             // some are left, of writes some pages, in no order, and the first of the names
 	KeepHead             // all before some moment are left, and part of a write
-	losses
+	KeepAll              // no power cut: programs alone died. All is still to be seen, and no safer than before
 )
 
-func (l Loss) String() string { return [...]string{"all lost", "some kept", "head kept"}[l] }
+func (l Loss) String() string {
+	return [...]string{"all lost", "some kept", "head kept", "killed"}[l]
+}
 
-// AnyLoss draws a loss.
-func AnyLoss(r *rand.Rand) Loss { return Loss(r.IntN(int(losses))) }
+// AnyLoss draws what a power cut does.
+func AnyLoss(r *rand.Rand) Loss { return Loss(r.IntN(int(KeepAll))) }
 
 const (
 	pageSize   = 4096 // what a cache writes back as one
@@ -31,8 +33,16 @@ func (d *Disk) After(loss Loss, r *rand.Rand) *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	kept := d.kept.clone()
+	if d.broken && loss == KeepAll {
+		loss = LoseAll // it has to be mounted anew
+	}
 	switch loss {
-	case LoseAll, losses:
+	case LoseAll:
+	case KeepAll:
+		next := newDisk(kept, d.next)
+		next.seen, next.wait = d.seen.clone(), slices.Clone(d.wait)
+		next.past = append(slices.Clone(d.past), loss.String())
+		return next
 	case KeepHead:
 		for _, o := range head(d.wait, r) {
 			kept.apply(o)
@@ -42,7 +52,9 @@ func (d *Disk) After(loss Loss, r *rand.Rand) *Disk {
 			kept.apply(o)
 		}
 	}
-	return newDisk(kept, d.next)
+	next := newDisk(kept, d.next)
+	next.past = append(slices.Clone(d.past), "cut, "+loss.String())
+	return next
 }
 
 // head returns the first of some changes; of the last, if it is a write, some
