@@ -103,3 +103,19 @@ func (l *lineage) cut(t *testing.T, r *rand.Rand, loss powercut.Loss) (f life, f
 
 // pastShown is how much of a disk's past tells where a file went.
 const pastShown = 200
+
+// TestAKillWhileDirectoriesAreMade kills a writer at each of its first calls, with
+// which it makes the store's directory. The next one finds a directory that is
+// there and not safe, and what it acknowledges must outlast a power cut.
+func TestAKillWhileDirectoriesAreMade(t *testing.T) {
+	needPower(t)
+	for at := 1; at <= 6; at++ {
+		l := newLineage(t.TempDir(), uint64(at))
+		l.power = &power{disk: powercut.NewDisk(), loss: powercut.KeepAll}
+		l.power.disk.Expect(powercut.Plan{CutAt: at})
+		l.live(t, nil)
+		l.power.loss = powercut.LoseAll
+		l.undisturbed(t)
+		require.Empty(t, l.findings, "killed at call %d", at)
+	}
+}

@@ -15,12 +15,17 @@ import (
 )
 
 // makeDir makes dir and the directories above it, each one durable: otherwise a
-// power cut could take the whole directory away, synced files and all.
+// power cut could take the whole directory away, synced files and all. What is
+// there already may have been made by a process that was killed right after.
 func makeDir(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case err == nil && info.IsDir():
-		return nil
+		err := syncDir(filepath.Dir(dir))
+		if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EINVAL) {
+			return nil // dir is a mount point there, or was made for us
+		}
+		return err
 	case err == nil:
 		return &os.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
 	case !errors.Is(err, os.ErrNotExist):
@@ -33,7 +38,12 @@ func makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	f, err := os.Open(parent)
+	return syncDir(parent)
+}
+
+// syncDir makes the names in dir durable.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -99,9 +109,5 @@ func SetAside(dir string, now time.Time) (string, error) {
 	if err := os.Rename(dir, where); err != nil {
 		return "", err
 	}
-	f, err := os.Open(filepath.Dir(dir))
-	if err != nil {
-		return "", err
-	}
-	return where, errors.Join(f.Sync(), f.Close())
+	return where, syncDir(filepath.Dir(dir))
 }
