@@ -9,7 +9,7 @@ import (
 const longestDelay = 100 * millisecond
 
 // longestHeld is after how long a message is delivered that was held.
-const longestHeld = 20 * millisecond
+const longestHeld = 2 * millisecond
 
 // send carries a request from a process to a node. answer, if not nil, is called
 // once at most; a sender that hears nothing has to give up by itself.

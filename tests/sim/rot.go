@@ -9,10 +9,17 @@ import (
 	"github.com/dyad-db/dyad/pkg/register"
 )
 
+// maxRots bounds the flips of a run: each sets its key's ballots ahead of the clocks,
+// which a thousand of one record would leave behind for good.
+const maxRots = 100
+
 // rotOne flips a bit on a node's disk, while no other node is in trouble.
 func (s *sim) rotOne() { s.rotAt(s.nodes[s.rng.IntN(len(s.nodes))]) }
 
 func (s *sim) rotAt(n *node) {
+	if s.rots == maxRots {
+		return
+	}
 	for _, other := range s.nodes {
 		if other != n && other.troubled() {
 			return
@@ -45,6 +52,7 @@ func (n *node) rot(f fault, from, to []byte) {
 		return
 	}
 	n.sim.watch.fault(f)
+	n.sim.rots++
 	i := n.sim.rng.IntN(len(keys))
 	bit := n.sim.rng.IntN(8 * len(values[i]))
 	n.disk.Flip(keys[i], bit)

@@ -235,6 +235,7 @@ func (r *routine) PartitionRebuilt(partition uint16) {
 
 // Copy satisfies repair.Joiner.
 func (r *routine) Copy(partition uint16, records []register.Hint, done func(error)) {
+	r.node.vows.copy(records)
 	witness := len(records) > 0 && r.node.sim.places.Seat(int(partition), r.copiesFrom) == register.SeatW
 	r.disk(done, func(done func(error)) {
 		r.replica.Copy(partition, records, func(err error) {

@@ -60,6 +60,7 @@ type sim struct {
 	watch    watch
 	furthest int64 // how far ahead a clock ever was
 	floods   int
+	rots     int // bits flipped
 	events   int
 	out      io.Writer // of the trace, or nil
 	sends    int       // numbered in the trace

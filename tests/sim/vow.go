@@ -6,10 +6,11 @@ import "github.com/dyad-db/dyad/pkg/register"
 // for as long as it has its disk: a promise that a crash breaks, or a record that
 // goes, is seen here at once, and in a history only if just the right messages follow.
 type vow struct {
-	bar   register.Ballot // it promised, accepted or held this: what is lower it may not take any more
-	held  register.Ballot // it holds this, or something later
-	freed register.Ballot // unless it is this at most: it may have been let go
-	epoch uint64          // in which it last said that it holds something
+	bar    register.Ballot // it promised, accepted or held this: what is lower it may not take any more
+	held   register.Ballot // it holds this, or something later
+	freed  register.Ballot // unless it is this at most: it may have been let go
+	copied register.Ballot // a rebuild brought it this
+	epoch  uint64          // in which it last said that it holds something
 }
 
 // vows is all that a node has told.
@@ -33,6 +34,16 @@ func (v *vows) free(key string, b register.Ballot) {
 	vow := v.byKey[key]
 	vow.freed = register.Max(vow.freed, b)
 	v.byKey[key] = vow
+}
+
+// copy takes down what a rebuild brings, without a word to others and below whatever
+// was promised.
+func (v *vows) copy(records []register.Hint) {
+	for i := range records {
+		vow := v.byKey[records[i].Key]
+		vow.copied = register.Max(vow.copied, records[i].Record.Ballot)
+		v.byKey[records[i].Key] = vow
+	}
 }
 
 // take takes down what the node tells in boot. It returns what breaks the vow that
@@ -71,7 +82,7 @@ func (v *vows) take(q *register.Request, r *register.Reply, stood vow, boot uint
 }
 
 func (v vow) accepts(b register.Ballot) string {
-	if b.Less(v.bar) && b != v.held { // what it holds it says yes to, whatever it promised since
+	if b.Less(v.bar) && b != v.held && b != v.copied { // what it holds it says yes to, whatever it promised since
 		return "accepts " + describeBallot(b) + " below its promise " + describeBallot(v.bar)
 	}
 	return ""
