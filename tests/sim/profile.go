@@ -232,7 +232,7 @@ func (p *profile) swarm(r *rand.Rand) {
 	p.hedge = pick(r, 500, millisecond, 4*millisecond, 20*millisecond)
 	p.away = pick(r, 50, 200, millisecond, 4*millisecond)
 	p.deadline = pick(r, 0, 10*millisecond, 60*millisecond)
-	p.stray = pick[chance](r, 0, 10, 30, 60, 90)
+	p.stray, p.fresh = pick[chance](r, 0, 10, 30, 60, 90), pick[chance](r, 0, 0, 30, 100)
 	if some() {
 		p.slow, p.slowness = pick[chance](r, 2, 10, 40), pick[int64](r, 10, 30, 100)
 	}
@@ -259,7 +259,6 @@ func (p *profile) swarm(r *rand.Rand) {
 	if some() {
 		p.restarts = pick(r, 4*millisecond, 20*millisecond)
 	}
-	p.fresh = pick[chance](r, 0, 0, 30, 100)
 	p.clocks(r, some)
 	if some() {
 		p.rash, p.hasty = pick[chance](r, 5, 30), pick[chance](r, 0, 5)
