@@ -39,14 +39,14 @@ const (
 	probeInterval = 100 * time.Millisecond // while the node is down
 	probeTimeout  = 100 * time.Millisecond
 	statusTimeout = 2 * time.Second
-	maxStatus     = 1 << 20 // bytes
-	lanes         = 2       // messages that need no sync don't wait behind those that do
-	laneSlots     = 2       // frames of a lane under way at once
-	maxFlights    = lanes*laneSlots + 1
-	maxAtOnce     = 4 << 10 // bytes of a message that may leave on its sender's goroutine
-	maxReason     = 200     // bytes of a refusal that are shown
-	spareHTTP     = 2       // idle connections kept for what is not sent in frames
-	maxHTTP       = 16      // connections for that
+	maxStatus     = 1 << 20             // bytes
+	lanes         = 2                   // messages that need no sync don't wait behind those that do
+	laneSlots     = 2                   // frames of a lane under way at once
+	maxFlights    = lanes*laneSlots + 1 // more than a stream ever has under way
+	maxAtOnce     = 4 << 10             // bytes of a message that may leave on its sender's goroutine
+	maxReason     = 200                 // bytes of a refusal that are shown
+	spareHTTP     = 2                   // idle connections kept for what is not sent in frames
+	maxHTTP       = 16                  // connections for that
 )
 
 // Node is a member of the cluster.
